@@ -1,0 +1,4 @@
+//! ballpark: rules of thumb of system design, measured.
+pub mod base;
+pub mod model;
+pub mod store;

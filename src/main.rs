@@ -1,0 +1,2 @@
+//! The command `ballpark`.
+fn main() {}
