@@ -3,6 +3,7 @@
 pub mod criterion;
 pub mod data;
 pub mod experiment;
+pub mod manifest;
 pub mod metric;
 pub mod op;
 pub mod results;
