@@ -1,7 +1,7 @@
 //! `null`: answers at once. What a trial on it costs is the harness's own floor.
 
 use super::{About, Driver, LocalBoxFuture, Session, Store, StoreError};
-use crate::model::data::DataSet;
+use crate::model::data::{DataSet, fill_value};
 use crate::model::op::{Op, OpKind, Outcome};
 use crate::model::target::{Capability, StoreConfig};
 
@@ -55,8 +55,12 @@ impl Store for Null {
         Box::pin(async { Ok(data.rows) })
     }
 
-    fn value<'a>(&'a self, _: &'a DataSet, _: u64) -> LocalBoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
-        Box::pin(async { Ok(None) })
+    fn value<'a>(&'a self, data: &'a DataSet, key: u64) -> LocalBoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
+        Box::pin(async move {
+            let mut value = vec![0; data.value.of_key(key) as usize];
+            fill_value(key, 0, &mut value);
+            Ok(Some(value))
+        })
     }
 
     fn disk_bytes<'a>(&'a self, _: &'a DataSet) -> LocalBoxFuture<'a, Result<Option<u64>, StoreError>> {
