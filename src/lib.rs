@@ -2,4 +2,5 @@
 pub mod base;
 pub mod generate;
 pub mod model;
+pub mod recorder;
 pub mod store;
