@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::lane::REOPEN;
-use super::part::{Control, Mode, PartPlan, PartResult};
+use super::part::{Control, Mode, PartPlan, PartResult, Progress, QUEUE};
 use super::steady::{self, WINDOW, Window};
 use super::worker::{CLOSE_LIMIT, Command, OPEN_LIMIT, Report, Setup, live};
 use super::{EngineError, Measured, Moment, Opener, TrialPlan, WarmupPlan};
@@ -20,8 +20,8 @@ use crate::recorder::{Recording, ThreadRecording};
 
 /// The caller's thread looks around so often, in ns.
 const TICK: Nanos = 20_000_000;
-/// The measured part is announced so long before it starts, so that every thread sees it in time.
-const LEAD: Nanos = 10_000_000;
+/// The measured part is announced so long before it starts, in ns, so that every thread sees it in time even if the system is busy.
+const LEAD: Nanos = 50_000_000;
 /// So long a thread may take beyond all known limits, in ns, before it counts as stuck.
 const PATIENCE: Nanos = 10 * SECOND;
 
@@ -119,6 +119,7 @@ impl Client {
                 first_insert_key: plan.first_insert_key,
                 duration: plan.duration.as_nanos() as Nanos,
                 sessions: own as usize,
+                queue: QUEUE / threads as usize,
                 control: Arc::clone(&control),
             };
             // A thread that is gone has said why; the report is read below.
@@ -229,7 +230,7 @@ impl Course<'_> {
         if now < self.last.0 + WINDOW {
             return;
         }
-        let sum = |pick: fn(&super::part::Progress) -> &std::sync::atomic::AtomicU64| {
+        let sum = |pick: fn(&Progress) -> &std::sync::atomic::AtomicU64| {
             self.control.progress.iter().map(|progress| pick(progress).load(Ordering::Relaxed)).sum::<u64>()
         };
         let sums = [sum(|progress| &progress.ended), sum(|progress| &progress.errors), sum(|progress| &progress.service)];

@@ -2,7 +2,7 @@
 
 use super::lane::out_of_time;
 use super::pacer::Pacer;
-use super::part::{Job, LOOK, Part, QUEUE};
+use super::part::{Job, LOOK, Part};
 use crate::base::clock::Nanos;
 use crate::generate::Schedule;
 use crate::model::workload::Arrivals;
@@ -51,7 +51,7 @@ fn arrive(part: &Part, intended: Nanos, now: Nanos, from: Nanos) {
         return;
     }
     let mut queue = part.queue.borrow_mut();
-    if queue.len() < QUEUE / part.plan.workers.max(1) as usize {
+    if queue.len() < part.plan.queue {
         queue.push_back(intended);
         drop(queue);
         if measured {

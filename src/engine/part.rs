@@ -23,7 +23,7 @@ use crate::store::Store;
 pub(super) const LOOK: Nanos = 20_000_000;
 /// So long an operation under way may still take when its trial is cancelled, in ns.
 const GRACE: Nanos = 200_000_000;
-/// Waiting operations of all threads together.
+/// Operations of all threads together that may wait for a session; arrivals beyond are counted as never started. 8 bytes each.
 pub(super) const QUEUE: usize = 1_000_000;
 
 /// What the caller and all client threads share during a trial.
@@ -100,6 +100,8 @@ pub(super) struct PartPlan {
     pub(super) first_insert_key: u64,
     pub(super) duration: Nanos,
     pub(super) sessions: usize,
+    /// Operations that may wait for a session.
+    pub(super) queue: usize,
     pub(super) control: Arc<Control>,
 }
 

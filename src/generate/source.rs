@@ -144,7 +144,8 @@ impl OpSource {
         Draw { kind, key, version, limit }
     }
 
-    /// Takes note that the insert of `key` succeeded: from now on it may be read and deleted.
+    /// Takes note that the insert of `key` succeeded: from now on this worker may read and delete it. Others do not know of it, so workers
+    /// need not wait for each other.
     #[inline]
     pub fn acknowledge(&mut self, key: u64) {
         if self.keep_acknowledged {

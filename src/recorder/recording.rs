@@ -215,7 +215,7 @@ mod tests {
         Sample { kind, outcome, intended, started, ended }
     }
 
-    /// Two threads; 10 reads a ms on each for 4 s, of 50 µs, the first of them an error; one update of 2 s that ends after the planned end.
+    /// Two threads; 10 reads a ms on each for 4 s, of 50 µs, the first of them an error; one update that ends 1 s after the planned end.
     fn recording() -> Recording {
         let start = 7 * SECOND;
         let mut parts = Vec::new();
