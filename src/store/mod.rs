@@ -3,6 +3,8 @@
 //! A new store is one file with a [`Driver`], and one line in [`DRIVERS`].
 
 pub mod null;
+#[cfg(test)]
+pub mod scripted;
 
 use std::collections::BTreeMap;
 
