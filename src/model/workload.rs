@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::data::Schema;
+use super::data::{Schema, VALUE_HEADER};
 use super::op::OpKind;
+use crate::base::seed::mix64;
 
 /// How keys are drawn from `0 … count − 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -78,6 +79,33 @@ impl ValueSize {
             ValueSize::Fixed(bytes) => bytes,
             ValueSize::Uniform { max, .. } | ValueSize::LogNormal { max, .. } => max,
         }
+    }
+
+    /// The size in bytes that two uniform numbers in [0, 1) give; at least [`VALUE_HEADER`]. Log-normal by Box and Muller (1958).
+    pub fn of_units(self, first: f64, second: f64) -> u32 {
+        let bytes = match self {
+            ValueSize::Fixed(bytes) => bytes,
+            ValueSize::Uniform { min, max } => {
+                let sizes = f64::from(max.saturating_sub(min)) + 1.0;
+                min.saturating_add((first * sizes) as u32).min(max.max(min))
+            }
+            ValueSize::LogNormal { median, sigma, max } => {
+                // 1 − first is in (0, 1], so the logarithm is finite.
+                let normal = (-2.0 * (1.0 - first).ln()).sqrt() * (std::f64::consts::TAU * second).cos();
+                ((f64::from(median) * (sigma * normal).exp()).round() as u32).min(max)
+            }
+        };
+        bytes.max(VALUE_HEADER as u32)
+    }
+
+    /// The size in bytes of the loaded value of `key`: a function of the key alone, so that loading twice gives the same rows.
+    pub fn of_key(self, key: u64) -> u32 {
+        if let ValueSize::Fixed(bytes) = self {
+            return bytes.max(VALUE_HEADER as u32);
+        }
+        let unit = |bits: u64| (bits >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0);
+        let first = mix64(key);
+        self.of_units(unit(first), unit(mix64(first)))
     }
 }
 
@@ -172,5 +200,35 @@ impl Workload {
     /// Whether trials leave a data set behind that others cannot use.
     pub fn changes_row_count(&self) -> bool {
         self.mix.iter().any(|(kind, _)| kind.changes_row_count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_loaded_row_depends_on_its_key_alone_and_keeps_its_bounds() {
+        assert_eq!(ValueSize::Fixed(100).of_key(7), 100);
+        assert_eq!(ValueSize::Fixed(3).of_key(7), VALUE_HEADER as u32);
+        let uniform = ValueSize::Uniform { min: 50, max: 53 };
+        let mut seen = [0; 4];
+        for key in 0..4_000 {
+            assert_eq!(uniform.of_key(key), uniform.of_key(key));
+            seen[(uniform.of_key(key) - 50) as usize] += 1;
+        }
+        assert!(seen.iter().all(|count| (900..1_100).contains(count)), "{seen:?}");
+    }
+
+    #[test]
+    fn half_of_the_log_normal_sizes_lie_below_the_median_and_none_above_the_bound() {
+        let size = ValueSize::LogNormal { median: 1_000, sigma: 0.5, max: 2_000 };
+        let sizes: Vec<u32> = (0..10_000).map(|key| size.of_key(key)).collect();
+        let below = sizes.iter().filter(|bytes| **bytes < 1_000).count();
+        assert!((4_800..5_200).contains(&below), "{below}");
+        // P(Z > 1) = 0.1587 lies above median · e^0.5 = 1649.
+        let above = sizes.iter().filter(|bytes| **bytes > 1_649).count();
+        assert!((1_450..1_730).contains(&above), "{above}");
+        assert!(sizes.iter().all(|bytes| *bytes <= 2_000));
     }
 }
