@@ -314,3 +314,33 @@ fn cassandra_starts_and_tells_its_options() {
     drop(cluster);
     assert!(!exists(pid));
 }
+
+/// Runs in a process of its own, see below: a keeper, whose last two arguments are its directory and its id.
+#[test]
+#[ignore = "a helper of a_keeper_holds_what_it_started"]
+fn helper_that_keeps() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [.., dir, id] = arguments.as_slice() else { return };
+    if arguments.len() > 3 {
+        topology::keeper::hold(Path::new(dir), id).unwrap();
+    }
+}
+
+#[test]
+fn a_keeper_holds_what_it_started() {
+    if !have(&[Product::Redis]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let hidden = ["--exact", "helper_that_keeps", "--ignored", "--nocapture"].map(Into::into);
+    let state = topology::keeper::start(dir.path(), &one(Product::Redis, &[]), None, &hidden, &GO).unwrap();
+    assert_eq!(state.id, "redis-1");
+    assert!(redis(&state.endpoints[0], "PING").contains("PONG"));
+    assert_eq!(topology::keeper::list(dir.path()).unwrap(), [state.clone()]);
+    topology::keeper::stop(dir.path(), &state.id).unwrap();
+    assert!(TcpStream::connect((state.endpoints[0].host.as_str(), state.endpoints[0].port)).is_err());
+    assert!(topology::keeper::list(dir.path()).unwrap().is_empty());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+    let error = topology::keeper::start(dir.path(), &one(Product::Redis, &[("maxmemory", "much")]), None, &hidden, &GO).unwrap_err();
+    assert!(error.to_string().contains("maxmemory"), "{error}");
+}

@@ -10,6 +10,8 @@ mod cassandra;
 mod cgroup;
 mod error;
 mod find;
+mod install;
+pub mod keeper;
 mod node;
 mod place;
 mod postgres;
@@ -25,6 +27,7 @@ use std::sync::atomic::AtomicBool;
 pub use cgroup::kind as cgroup_kind;
 pub use error::TopologyError;
 pub use find::{CASSANDRA_VERSION, Found, find, find_java, jars_dir};
+pub use install::{InstallError, Progress, Step, install, install_plan};
 pub use node::Node;
 
 use crate::model::topology::{NodeSpec, Product, Topology};

@@ -243,7 +243,8 @@ impl Drop for Node {
     }
 }
 
-fn wait_until(clock: &Clock, limit: Duration, mut done: impl FnMut() -> bool) {
+/// Looks again and again until `done` or the limit is over.
+pub(super) fn wait_until(clock: &Clock, limit: Duration, mut done: impl FnMut() -> bool) {
     let started = clock.now();
     while !done() && u128::from(clock.now() - started) < limit.as_nanos() {
         thread::sleep(POLL);
