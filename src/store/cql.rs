@@ -1,0 +1,593 @@
+//! CQL over the scylla driver, for ScyllaDB and Apache Cassandra: one driver session a store (so one a client thread), which all sessions
+//! share, with `connections` connections a node (default 2); prepared statements, routing by token, no retries, no speculative
+//! execution, no compression. The driver's coalescing of writes is on, as is its default.
+//!
+//! Tables live in the keyspace `ballpark` (`ballpark_rf3` with `replication = "3"`). Writes are upserts: an insert overwrites, and an
+//! update or a delete of a row that is not there cannot be told from another one, so both end as `ok`. A read-modify-write is two
+//! requests. There is no `find_by`: without an index the database would ask all nodes for it, and with one each node for its own part.
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session::Session as ScyllaSession;
+use scylla::client::session_builder::SessionBuilder;
+use scylla::client::{Compression, PoolSize};
+use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::response::query_result::QueryRowsResult;
+use scylla::serialize::SerializationError;
+use scylla::serialize::row::{RowSerializationContext, SerializeRow};
+use scylla::serialize::value::SerializeValue;
+use scylla::serialize::writers::RowWriter;
+use scylla::statement::prepared::PreparedStatement;
+use scylla::statement::{Consistency, Statement};
+use scylla::value::CqlValue;
+use tokio::sync::OnceCell;
+
+use super::answer::{self, LastError, loaded_value, signed, wait_until};
+use super::{About, Driver, LocalBoxFuture, Session, Store, StoreError, sql};
+use crate::model::data::{DataSet, Schema};
+use crate::model::op::{Op, OpKind, Outcome};
+use crate::model::target::{Capability, Setting, StoreConfig};
+use crate::model::topology::{Endpoint, Product};
+
+const NAME: &str = "cql";
+
+/// Time that work beside the measured path waits for an answer.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(60);
+/// Inserts in flight during a load.
+const IN_FLIGHT: usize = 128;
+/// Rows between two reports of a load.
+const REPORT: u64 = 1_000;
+/// Parts of the token ring that are counted one by one, so that no request takes too long.
+const COUNT_PARTS: i64 = 64;
+/// Time to wait for a flush and the compactions after it.
+const SETTLE_LIMIT: Duration = Duration::from_secs(300);
+/// Looks with the same files that make a table quiet; 200 ms apart.
+const QUIET_LOOKS: u32 = 15;
+/// Interval at which a table is made to flush while it settles; long enough that an idle table stays quiet.
+const FLUSH_EVERY_MS: u32 = 1_000;
+
+/// Settings that decide figures.
+const SETTINGS: &[&str] = &[
+    "commitlog_sync",
+    "commitlog_sync_period",
+    "commitlog_sync_group_window",
+    "concurrent_compactors",
+    "concurrent_reads",
+    "concurrent_writes",
+    "memtable_allocation_type",
+    "memtable_heap_space",
+    "memtable_offheap_space",
+    "native_transport_max_threads",
+    "num_tokens",
+];
+
+/// The driver.
+pub static DRIVER: Driver = Driver {
+    capability: Capability {
+        name: NAME,
+        title: "CQL (ScyllaDB, Apache Cassandra)",
+        operations: &[OpKind::Read, OpKind::Insert, OpKind::Update, OpKind::ReadModifyWrite, OpKind::Delete],
+        settings: &[
+            Setting {
+                name: "consistency",
+                values: &["one", "local_one", "two", "quorum", "local_quorum", "all"],
+                about: "Replicas that must answer; the default is local_one.",
+            },
+            Setting { name: "replication", values: &["1", "2", "3", "5"], about: "Replicas of each row; the default is 1." },
+            Setting { name: "connections", values: &[], about: "Connections of a client thread to each node; the default is 2." },
+        ],
+        products: &[Product::Cassandra, Product::Scylla],
+        attributes: 32,
+        indexes: true,
+    },
+    open: |config: &StoreConfig| open(config).boxed_local(),
+};
+
+fn failed(text: impl Into<String>) -> StoreError {
+    StoreError { store: NAME, text: text.into() }
+}
+
+fn while_doing<E: std::fmt::Display>(what: &str) -> impl Fn(E) -> StoreError + use<'_, E> {
+    move |error| failed(format!("{what}: {error}"))
+}
+
+/// Settings of the client, read from `set = { … }`.
+struct Client {
+    consistency: Consistency,
+    replication: u32,
+    connections: NonZeroUsize,
+}
+
+impl Client {
+    fn of(config: &StoreConfig) -> Result<Self, StoreError> {
+        let consistency = match config.set.get("consistency").map(String::as_str) {
+            None | Some("local_one") => Consistency::LocalOne,
+            Some("one") => Consistency::One,
+            Some("two") => Consistency::Two,
+            Some("quorum") => Consistency::Quorum,
+            Some("local_quorum") => Consistency::LocalQuorum,
+            Some("all") => Consistency::All,
+            Some(other) => return Err(failed(format!("consistency = \"{other}\" is not known: use one, quorum, all or local_quorum"))),
+        };
+        let bad = |name: &str| failed(format!("{name} must be a whole number above 0"));
+        let replication = config.set.get("replication").map_or(Ok(1), |text| text.parse()).map_err(|_| bad("replication"))?;
+        let connections = config.set.get("connections").map_or("2", String::as_str);
+        let connections = connections.parse().map_err(|_| bad("connections"))?;
+        if replication == 0 {
+            return Err(bad("replication"));
+        }
+        Ok(Self { consistency, replication, connections })
+    }
+
+    fn keyspace(&self) -> String {
+        if self.replication == 1 { "ballpark".to_owned() } else { format!("ballpark_rf{}", self.replication) }
+    }
+}
+
+async fn open(config: &StoreConfig) -> Result<Box<dyn Store>, StoreError> {
+    let client = Client::of(config)?;
+    let first = config.endpoints.first().ok_or_else(|| failed("it needs an address: give a topology with a node"))?;
+    let profile = |consistency, timeout| {
+        ExecutionProfile::builder()
+            .consistency(consistency)
+            .request_timeout(Some(timeout))
+            .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
+            .speculative_execution_policy(None)
+            .build()
+            .into_handle()
+    };
+    // What is beside the measured path waits for all replicas.
+    let driver = SessionBuilder::new()
+        .known_nodes(config.endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)))
+        .pool_size(PoolSize::PerHost(client.connections))
+        .compression(None::<Compression>)
+        .default_execution_profile_handle(profile(Consistency::All, ADMIN_TIMEOUT))
+        .build()
+        .await
+        .map_err(|error| failed(format!("node `{}` at {}:{} does not let us in: {error}", first.node, first.host, first.port)))?;
+    let keyspace = client.keyspace();
+    let store = Cql {
+        driver: Rc::new(driver),
+        keyspace: keyspace.clone(),
+        measured: profile(client.consistency, config.deadline),
+        endpoints: config.endpoints.clone(),
+        data: config.data.clone(),
+        statements: OnceCell::new(),
+    };
+    let replication = client.replication;
+    let create = format!(
+        "CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {replication}}}"
+    );
+    store.run("create the keyspace", &create).await?;
+    Ok(Box::new(store))
+}
+
+struct Cql {
+    driver: Rc<ScyllaSession>,
+    keyspace: String,
+    /// How the sessions execute.
+    measured: scylla::client::execution_profile::ExecutionProfileHandle,
+    endpoints: Vec<Endpoint>,
+    data: DataSet,
+    /// Prepared when the first session asks, because the table must be there.
+    statements: OnceCell<Rc<Statements>>,
+}
+
+impl Cql {
+    async fn run(&self, what: &str, statement: &str) -> Result<(), StoreError> {
+        self.driver.query_unpaged(statement, &[]).await.map_err(while_doing(what))?;
+        Ok(())
+    }
+
+    async fn rows(&self, what: &str, statement: impl Into<Statement>) -> Result<QueryRowsResult, StoreError> {
+        let result = self.driver.query_unpaged(statement, &[]).await.map_err(while_doing(what))?;
+        result.into_rows_result().map_err(while_doing(what))
+    }
+
+    async fn text(&self, statement: &str) -> Result<String, StoreError> {
+        let what = "read the version";
+        let (text,): (String,) = self.rows(what, local(statement)).await?.single_row().map_err(while_doing(what))?;
+        Ok(text)
+    }
+
+    fn is_scylla(&self) -> bool {
+        self.driver.get_cluster_state().get_nodes_info().iter().any(|node| node.sharder().is_some())
+    }
+
+    async fn about_server(&self) -> Result<About, StoreError> {
+        let (product, version, table) = if self.is_scylla() {
+            ("ScyllaDB", self.text("SELECT version FROM system.versions WHERE key = 'local'").await?, "system.config")
+        } else {
+            ("Apache Cassandra", self.text("SELECT release_version FROM system.local WHERE key = 'local'").await?, "system_views.settings")
+        };
+        let what = "read the settings";
+        let rows = self.rows(what, local(&format!("SELECT name, value FROM {table}"))).await?;
+        let mut about = About { product: product.to_owned(), version, ..About::default() };
+        for row in rows.rows::<(String, Option<String>)>().map_err(while_doing(what))? {
+            let (name, value) = row.map_err(while_doing(what))?;
+            if let (true, Some(value)) = (SETTINGS.contains(&name.as_str()), value) {
+                about.settings.insert(name, value);
+            }
+        }
+        Ok(about)
+    }
+
+    fn table(&self, data: &DataSet) -> Result<String, StoreError> {
+        sql::check_name(NAME, data)?;
+        Ok(format!("{}.{}", self.keyspace, data.table))
+    }
+
+    /// Indexes are there from the start: the database builds them as rows come.
+    async fn create_table(&self, data: &DataSet) -> Result<(), StoreError> {
+        let table = self.table(data)?;
+        self.run("drop the former table", &format!("DROP TABLE IF EXISTS {table}")).await?;
+        let extra: String = sql::extra_columns(&data.schema).iter().map(|name| format!(", {name} bigint")).collect();
+        self.run("create the table", &format!("CREATE TABLE {table} (key bigint PRIMARY KEY, v blob{extra})")).await?;
+        for index in 1..=data.schema.indexes.min(data.schema.attributes) {
+            let create = format!("CREATE INDEX IF NOT EXISTS {}_a{index} ON {table} (a{index})", data.table);
+            self.run("create an index", &create).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert_all(&self, data: &DataSet, keys: Range<u64>, progress: &dyn Fn(u64)) -> Result<(), StoreError> {
+        let what = "load rows";
+        let insert = self.driver.prepare(insert(&self.table(data)?, &data.schema)).await.map_err(while_doing(what))?;
+        let total = keys.end.saturating_sub(keys.start);
+        let insert = &insert;
+        let mut writes = stream::iter(keys)
+            .map(|key| async move {
+                let mut value = Vec::new();
+                let value = loaded_value(data, key, &mut value);
+                self.driver.execute_unpaged(insert, Insert { schema: &data.schema, key, version: 0, value }).await
+            })
+            .buffer_unordered(IN_FLIGHT);
+        let mut done = 0;
+        while writes.try_next().await.map_err(while_doing(what))?.is_some() {
+            done += 1;
+            if done % REPORT == 0 || done == total {
+                progress(done);
+            }
+        }
+        Ok(())
+    }
+
+    async fn count_rows(&self, data: &DataSet) -> Result<u64, StoreError> {
+        let what = "count rows";
+        let select = format!("SELECT count(*) FROM {} WHERE token(key) >= ? AND token(key) <= ?", self.table(data)?);
+        let select = self.driver.prepare(select).await.map_err(while_doing(what))?;
+        let step = (u64::MAX / COUNT_PARTS as u64) as i64;
+        let mut count = 0;
+        for part in 0..COUNT_PARTS {
+            let start = i64::MIN.wrapping_add(part.wrapping_mul(step));
+            let end = if part + 1 == COUNT_PARTS { i64::MAX } else { start.wrapping_add(step) - 1 };
+            let result = self.driver.execute_unpaged(&select, (start, end)).await.map_err(while_doing(what))?;
+            let (rows,): (i64,) = result.into_rows_result().map_err(while_doing(what))?.single_row().map_err(while_doing(what))?;
+            count += rows as u64;
+        }
+        Ok(count)
+    }
+
+    async fn read_value(&self, data: &DataSet, key: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let what = "read a row";
+        let read = self.driver.prepare(read(&self.table(data)?)).await.map_err(while_doing(what))?;
+        let result = self.driver.execute_unpaged(&read, (signed(key),)).await.map_err(while_doing(what))?;
+        let rows = result.into_rows_result().map_err(while_doing(what))?;
+        let row: Option<(Vec<u8>,)> = rows.maybe_first_row().map_err(while_doing(what))?;
+        Ok(row.map(|(value,)| value))
+    }
+
+    /// Directories of the table, one a node; `None` if a node's data is not on this machine.
+    async fn directories(&self, data: &DataSet) -> Result<Option<Vec<PathBuf>>, StoreError> {
+        let what = "find the table's directory";
+        let select = format!(
+            "SELECT id FROM system_schema.tables WHERE keyspace_name = '{}' AND table_name = '{}'",
+            self.keyspace,
+            data.table.to_ascii_lowercase()
+        );
+        let (id,): (CqlValue,) = self.rows(what, local(&select)).await?.single_row().map_err(while_doing(what))?;
+        let name = format!("{}-{}", data.table.to_ascii_lowercase(), id.as_uuid().unwrap_or_default().simple());
+        let below = |data_dir: &Path| data_dir.join("data").join(&self.keyspace).join(&name);
+        Ok(self.endpoints.iter().map(|endpoint| endpoint.data_dir.as_deref().map(below)).collect())
+    }
+
+    /// Makes the nodes write their memtables without an operator's tool: a table can be told to flush at an interval. Then it waits
+    /// until the files stay the same, which includes compactions. Without the data directories it cannot wait, and says nothing.
+    async fn flush(&self, data: &DataSet) -> Result<(), StoreError> {
+        let Some(directories) = self.directories(data).await? else { return Ok(()) };
+        let table = self.table(data)?;
+        let alter = |every: u32| format!("ALTER TABLE {table} WITH memtable_flush_period_in_ms = {every}");
+        self.run("make the table flush", &alter(FLUSH_EVERY_MS)).await?;
+        let mut last = Vec::new();
+        let mut same = 0;
+        let quiet = wait_until(SETTLE_LIMIT, async || {
+            let mut files = Vec::new();
+            directories
+                .iter()
+                .try_for_each(|directory| sstables(directory, &mut files))
+                .map_err(while_doing("look at the table's files"))?;
+            files.sort_unstable();
+            same = if files == last { same + 1 } else { 0 };
+            last = files;
+            Ok(same >= QUIET_LOOKS)
+        })
+        .await;
+        self.run("stop the table's flushes", &alter(0)).await?;
+        if quiet? {
+            return Ok(());
+        }
+        Err(failed(format!("the files of {table} still change after {} s: compaction does not keep up", SETTLE_LIMIT.as_secs())))
+    }
+
+    async fn weigh(&self, data: &DataSet) -> Result<Option<u64>, StoreError> {
+        let Some(directories) = self.directories(data).await? else { return Ok(None) };
+        let mut files = Vec::new();
+        directories.iter().try_for_each(|directory| sstables(directory, &mut files)).map_err(while_doing("weigh the table's files"))?;
+        Ok(Some(files.iter().map(|(_, bytes)| bytes).sum()))
+    }
+
+    async fn statements(&self) -> Result<Rc<Statements>, StoreError> {
+        let prepare = async || {
+            let table = self.table(&self.data)?;
+            let schema = &self.data.schema;
+            let prepare = async |text: String| {
+                let mut statement = Statement::new(text);
+                statement.set_execution_profile_handle(Some(self.measured.clone()));
+                self.driver.prepare(statement).await.map_err(while_doing("prepare a statement"))
+            };
+            Ok(Rc::new(Statements {
+                read: prepare(read(&table)).await?,
+                insert: prepare(insert(&table, schema)).await?,
+                update: prepare(update(&table, schema)).await?,
+                delete: prepare(format!("DELETE FROM {table} WHERE key = ?")).await?,
+            }))
+        };
+        self.statements.get_or_try_init(prepare).await.cloned()
+    }
+
+    async fn open_session(&self) -> Result<Box<dyn Session>, StoreError> {
+        let statements = self.statements().await?;
+        Ok(Box::new(CqlSession { driver: self.driver.clone(), statements, schema: self.data.schema, error: LastError::None }))
+    }
+}
+
+/// A statement about one node's own tables, which have no replicas.
+fn local(text: &str) -> Statement {
+    let mut statement = Statement::new(text);
+    statement.set_consistency(Consistency::One);
+    statement
+}
+
+/// Adds all files of a table and of its indexes below `directory`, with their sizes; what compaction removes meanwhile is left out.
+fn sstables(directory: &Path, files: &mut Vec<(PathBuf, u64)>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let meta = match entry.metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        if meta.is_file() {
+            files.push((entry.path(), meta.len()));
+        } else if !matches!(entry.file_name().to_str(), Some("snapshots" | "backups" | "staging" | "upload")) {
+            sstables(&entry.path(), files)?;
+        }
+    }
+    Ok(())
+}
+
+fn read(table: &str) -> String {
+    format!("SELECT v FROM {table} WHERE key = ?")
+}
+
+fn insert(table: &str, schema: &Schema) -> String {
+    let extra = sql::extra_columns(schema);
+    let names: String = extra.iter().map(|name| format!(", {name}")).collect();
+    format!("INSERT INTO {table} (key, v{names}) VALUES (?, ?{})", ", ?".repeat(extra.len()))
+}
+
+fn update(table: &str, schema: &Schema) -> String {
+    let changes: String = (2..=schema.attributes).map(|index| format!(", a{index} = ?")).collect();
+    format!("UPDATE {table} SET v = ?{changes} WHERE key = ?")
+}
+
+struct Statements {
+    read: PreparedStatement,
+    insert: PreparedStatement,
+    update: PreparedStatement,
+    delete: PreparedStatement,
+}
+
+/// The parameters of [`insert`], written without a list in between.
+struct Insert<'a> {
+    schema: &'a Schema,
+    key: u64,
+    version: u64,
+    value: &'a [u8],
+}
+
+/// The parameters of [`update`].
+struct Update<'a>(Insert<'a>);
+
+/// Writes parameters one after the other, each as the type of its column.
+struct Cells<'a, 'b, 'c> {
+    context: &'a RowSerializationContext<'a>,
+    writer: &'b mut RowWriter<'c>,
+    next: usize,
+}
+
+impl Cells<'_, '_, '_> {
+    fn add(&mut self, value: &dyn SerializeValue) -> Result<(), SerializationError> {
+        let Some(column) = self.context.columns().get(self.next) else {
+            return Err(SerializationError::new(std::fmt::Error));
+        };
+        self.next += 1;
+        value.serialize(column.typ(), self.writer.make_cell_writer()).map(|_| ())
+    }
+}
+
+impl SerializeRow for Insert<'_> {
+    fn serialize(&self, context: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
+        let mut cells = Cells { context, writer, next: 0 };
+        cells.add(&signed(self.key))?;
+        cells.add(&self.value)?;
+        sql::extra(self.schema, self.key, self.version).try_for_each(|number| cells.add(&number))
+    }
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+impl SerializeRow for Update<'_> {
+    fn serialize(&self, context: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
+        let row = &self.0;
+        let mut cells = Cells { context, writer, next: 0 };
+        cells.add(&row.value)?;
+        sql::changing(row.schema, row.key, row.version).try_for_each(|number| cells.add(&number))?;
+        cells.add(&signed(row.key))
+    }
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+impl Store for Cql {
+    fn about(&self) -> LocalBoxFuture<'_, Result<About, StoreError>> {
+        self.about_server().boxed_local()
+    }
+
+    fn session(&self) -> LocalBoxFuture<'_, Result<Box<dyn Session>, StoreError>> {
+        self.open_session().boxed_local()
+    }
+
+    fn create<'a>(&'a self, data: &'a DataSet) -> LocalBoxFuture<'a, Result<(), StoreError>> {
+        self.create_table(data).boxed_local()
+    }
+
+    fn load<'a>(&'a self, data: &'a DataSet, keys: Range<u64>, progress: &'a dyn Fn(u64)) -> LocalBoxFuture<'a, Result<(), StoreError>> {
+        self.insert_all(data, keys, progress).boxed_local()
+    }
+
+    fn settle<'a>(&'a self, data: &'a DataSet) -> LocalBoxFuture<'a, Result<(), StoreError>> {
+        self.flush(data).boxed_local()
+    }
+
+    fn count<'a>(&'a self, data: &'a DataSet) -> LocalBoxFuture<'a, Result<u64, StoreError>> {
+        self.count_rows(data).boxed_local()
+    }
+
+    fn value<'a>(&'a self, data: &'a DataSet, key: u64) -> LocalBoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
+        self.read_value(data, key).boxed_local()
+    }
+
+    /// Files of the table and its indexes on all nodes, so all replicas together; right after [`Store::settle`].
+    fn disk_bytes<'a>(&'a self, data: &'a DataSet) -> LocalBoxFuture<'a, Result<Option<u64>, StoreError>> {
+        self.weigh(data).boxed_local()
+    }
+
+    fn discard<'a>(&'a self, data: &'a DataSet) -> LocalBoxFuture<'a, Result<(), StoreError>> {
+        async move { self.run("drop the table", &format!("DROP TABLE IF EXISTS {}", self.table(data)?)).await }.boxed_local()
+    }
+
+    fn close(&self) -> LocalBoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}
+
+struct CqlSession {
+    driver: Rc<ScyllaSession>,
+    statements: Rc<Statements>,
+    schema: Schema,
+    error: LastError<Box<dyn std::error::Error>>,
+}
+
+impl CqlSession {
+    async fn run(&mut self, op: &Op<'_>, answer: Option<&mut Vec<u8>>) -> Outcome {
+        let result = match op.kind {
+            OpKind::Read => self.read(op, answer).await,
+            OpKind::Insert => self.write(&self.statements.insert, self.row(op)).await,
+            OpKind::Update => self.write(&self.statements.update, Update(self.row(op))).await,
+            OpKind::ReadModifyWrite => match self.read(op, answer).await {
+                Ok(Outcome::Ok) => self.write(&self.statements.update, Update(self.row(op))).await,
+                other => other,
+            },
+            OpKind::Delete => self.write(&self.statements.delete, (signed(op.key),)).await,
+            OpKind::Scan | OpKind::FindBy | OpKind::Aggregate => Ok(self.error.unsupported("cql has no scan, find_by or aggregate")),
+        };
+        result.unwrap_or_else(|(outcome, error)| {
+            self.error = LastError::Driver(error);
+            outcome
+        })
+    }
+
+    fn row<'a>(&'a self, op: &Op<'a>) -> Insert<'a> {
+        Insert { schema: &self.schema, key: op.key, version: op.version, value: op.value }
+    }
+
+    async fn read(&self, op: &Op<'_>, answer: Option<&mut Vec<u8>>) -> Result<Outcome, Failure> {
+        let result = self.driver.execute_unpaged(&self.statements.read, (signed(op.key),)).await.map_err(execution)?;
+        let rows = result.into_rows_result().map_err(|error| (Outcome::Failed, error.into()))?;
+        let row: Option<(Option<&[u8]>,)> = rows.maybe_first_row().map_err(|error| (Outcome::Failed, Box::from(error)))?;
+        let value = row.and_then(|(value,)| value);
+        if let (Some(value), Some(answer)) = (value, answer) {
+            answer.clear();
+            answer.extend_from_slice(value);
+        }
+        Ok(answer::row(op.key, value))
+    }
+
+    async fn write(&self, statement: &PreparedStatement, row: impl SerializeRow) -> Result<Outcome, Failure> {
+        self.driver.execute_unpaged(statement, row).await.map_err(execution)?;
+        Ok(Outcome::Ok)
+    }
+}
+
+type Failure = (Outcome, Box<dyn std::error::Error>);
+
+fn execution(error: ExecutionError) -> Failure {
+    (outcome_of(&error), error.into())
+}
+
+/// What an error means.
+fn outcome_of(error: &ExecutionError) -> Outcome {
+    match error {
+        ExecutionError::RequestTimeout(_) => Outcome::Timeout,
+        ExecutionError::EmptyPlan | ExecutionError::ConnectionPoolError(_) => Outcome::Disconnected,
+        ExecutionError::LastAttemptError(attempt) => match attempt {
+            RequestAttemptError::BrokenConnectionError(_) => Outcome::Disconnected,
+            RequestAttemptError::UnableToAllocStreamId => Outcome::Refused,
+            RequestAttemptError::DbError(error, _) => match error {
+                DbError::ReadTimeout { .. } | DbError::WriteTimeout { .. } => Outcome::Timeout,
+                DbError::Unavailable { .. } | DbError::Overloaded | DbError::IsBootstrapping | DbError::RateLimitReached { .. } => {
+                    Outcome::Refused
+                }
+                _ => Outcome::Failed,
+            },
+            _ => Outcome::Failed,
+        },
+        _ => Outcome::Failed,
+    }
+}
+
+impl Session for CqlSession {
+    fn execute<'a>(&'a mut self, op: &'a Op<'a>) -> LocalBoxFuture<'a, Outcome> {
+        self.run(op, None).boxed_local()
+    }
+
+    fn fetch<'a>(&'a mut self, op: &'a Op<'a>, answer: &'a mut Vec<u8>) -> LocalBoxFuture<'a, Outcome> {
+        self.run(op, Some(answer)).boxed_local()
+    }
+
+    fn last_error(&self) -> Option<String> {
+        self.error.text()
+    }
+}
