@@ -166,7 +166,11 @@ async fn open(config: &StoreConfig) -> Result<Box<dyn Store>, StoreError> {
     let create = format!(
         "CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {replication}}}"
     );
-    store.run("create the keyspace", &create).await?;
+    store.know_all_nodes().await?;
+    // Other client threads do the same at the same time; the fewer changes of the schema cross each other, the better.
+    if store.driver.get_cluster_state().get_keyspace(&keyspace).is_none() {
+        store.run("create the keyspace", &create).await?;
+    }
     Ok(Box::new(store))
 }
 
@@ -196,6 +200,23 @@ impl Cql {
         let what = "read the version";
         let (text,): (String,) = self.rows(what, local(statement)).await?.single_row().map_err(while_doing(what))?;
         Ok(text)
+    }
+
+    /// Waits until all nodes are known and connected: the driver waits only for those that a change of the schema has reached all nodes.
+    async fn know_all_nodes(&self) -> Result<(), StoreError> {
+        let connected = || self.driver.get_cluster_state().get_nodes_info().iter().filter(|node| node.is_connected()).count();
+        let all = wait_until(ADMIN_TIMEOUT, async || {
+            if connected() >= self.endpoints.len() {
+                return Ok(true);
+            }
+            self.driver.refresh_metadata().await.map_err(while_doing("look for the other nodes"))?;
+            Ok(false)
+        });
+        if all.await? {
+            return Ok(());
+        }
+        let (found, limit) = (connected(), ADMIN_TIMEOUT.as_secs());
+        Err(failed(format!("only {found} of {} nodes are connected after {limit} s: see the logs of the others", self.endpoints.len())))
     }
 
     fn is_scylla(&self) -> bool {
