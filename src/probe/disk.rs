@@ -4,7 +4,7 @@
 //! and compression (it is filled with random bytes). Whether the device really moved the bytes is read from its own counters.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -246,7 +246,7 @@ pub fn run(
     let mut now = begin;
     let mut ops = 0;
     while now - begin < limit && !cancel.load(Ordering::Relaxed) {
-        requests.prepare();
+        requests.prepare().map_err(failed("empty", &file.dir))?;
         let start = clock.now();
         requests.make().map_err(failed(requests.what(), &file.dir))?;
         now = clock.now();
@@ -295,9 +295,6 @@ impl<'a> Requests<'a> {
         };
         let blocks = if requests.reads() { 1 } else { POOL_BLOCKS };
         requests.pool = (0..blocks).map(|_| Aligned::random(block, &mut rng)).collect();
-        if requests.kind == ProbeKind::DiskFlush {
-            file.append.set_len(0).map_err(failed("empty", &file.dir))?;
-        }
         Ok(requests)
     }
 
@@ -310,20 +307,24 @@ impl<'a> Requests<'a> {
     }
 
     /// Chooses place and content; not timed.
-    fn prepare(&mut self) {
+    fn prepare(&mut self) -> io::Result<()> {
         self.place = match self.kind {
             ProbeKind::DiskRandomRead | ProbeKind::DiskRandomWrite => below(&mut self.rng, self.places),
             _ => self.made % self.places,
         };
         self.made += 1;
         if self.reads() {
-            return;
+            return Ok(());
+        }
+        if self.kind == ProbeKind::DiskFlush && self.place == 0 {
+            self.file.append.set_len(0)?;
         }
         self.pool.rotate_left(1);
         let stamp = self.made.to_le_bytes();
         let block = self.pool[0].get_mut();
         let length = block.len().min(stamp.len());
         block[..length].copy_from_slice(&stamp[..length]);
+        Ok(())
     }
 
     fn make(&mut self) -> io::Result<()> {
@@ -333,11 +334,7 @@ impl<'a> Requests<'a> {
             ProbeKind::DiskRandomRead | ProbeKind::DiskSequentialRead => self.file.direct.read_exact_at(buffer.get_mut(), offset),
             ProbeKind::DiskRandomWrite | ProbeKind::DiskSequentialWrite => self.file.direct.write_all_at(buffer.get(), offset),
             ProbeKind::DiskFlush => {
-                if offset == 0 {
-                    self.file.append.set_len(0)?;
-                }
                 self.file.append.write_all_at(buffer.get(), offset)?;
-                (&self.file.append).flush()?;
                 self.file.append.sync_data()
             }
         }
@@ -348,7 +345,7 @@ impl<'a> Requests<'a> {
 mod tests {
     use super::*;
 
-    const GO: &AtomicBool = &AtomicBool::new(false);
+    static GO: AtomicBool = AtomicBool::new(false);
     const KINDS: [ProbeKind; 5] = [
         ProbeKind::DiskRandomRead,
         ProbeKind::DiskRandomWrite,
@@ -381,14 +378,14 @@ mod tests {
     #[test]
     fn every_kind_runs_and_counts_its_requests() {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
-        let file = match prepare(dir.path(), 4 << 20, Seed(1), &mut |_| {}, GO) {
+        let file = match prepare(dir.path(), 4 << 20, Seed(1), &mut |_| {}, &GO) {
             Err(ProbeError::NoDirect { .. }) => return,
             file => file.unwrap(),
         };
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "the file has no name");
         for kind in KINDS {
             let probe = Probe { kind, block: 4096, file: 4 << 20 };
-            let run = run(&probe, &file, Duration::from_millis(100), Seed(2), steady(), GO).unwrap();
+            let run = run(&probe, &file, Duration::from_millis(100), Seed(2), steady(), &GO).unwrap();
             assert!(run.ops > 10 && run.requests.len() == run.ops && run.bytes == run.ops * 4096, "{kind:?}: {run:?}");
             assert!(run.device_bytes_moved.is_none_or(|moved| moved >= run.bytes), "{kind:?}: {run:?}");
         }
@@ -397,7 +394,7 @@ mod tests {
     #[test]
     fn the_file_is_random_all_over() {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
-        let Ok(file) = prepare(dir.path(), 2 << 20, Seed(1), &mut |_| {}, GO) else { return };
+        let Ok(file) = prepare(dir.path(), 2 << 20, Seed(1), &mut |_| {}, &GO) else { return };
         let mut block = Aligned::new(2 << 20);
         file.direct.read_exact_at(block.get_mut(), 0).unwrap();
         assert!(block.get().chunks(4096).all(|page| page.iter().filter(|byte| **byte == 0).count() < 100));
@@ -406,7 +403,7 @@ mod tests {
     #[test]
     fn odd_sizes_are_refused() {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
-        let Ok(file) = prepare(dir.path(), 1 << 20, Seed(1), &mut |_| {}, GO) else { return };
+        let Ok(file) = prepare(dir.path(), 1 << 20, Seed(1), &mut |_| {}, &GO) else { return };
         for (kind, block) in [(ProbeKind::DiskRandomRead, 100), (ProbeKind::DiskRandomRead, 2 << 20), (ProbeKind::DiskFlush, 0)] {
             let probe = Probe { kind, block, file: 1 << 20 };
             assert!(matches!(Requests::new(&probe, &file, Seed(1)), Err(ProbeError::Sizes { .. })), "{probe:?}");
@@ -418,12 +415,12 @@ mod tests {
     fn memory_and_full_disks_are_refused_and_cancelling_works() {
         let shared = Path::new("/dev/shm");
         if shared.is_dir() && refuse_memory(shared).is_err() {
-            let error = prepare(&shared.join("ballpark-probe-test"), 1 << 20, Seed(1), &mut |_| {}, GO).unwrap_err();
+            let error = prepare(&shared.join("ballpark-probe-test"), 1 << 20, Seed(1), &mut |_| {}, &GO).unwrap_err();
             assert!(matches!(error, ProbeError::NoDirect { .. }), "{error}");
             fs::remove_dir(shared.join("ballpark-probe-test")).unwrap();
         }
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
-        let full = prepare(dir.path(), 1 << 60, Seed(1), &mut |_| {}, GO).unwrap_err();
+        let full = prepare(dir.path(), 1 << 60, Seed(1), &mut |_| {}, &GO).unwrap_err();
         assert!(matches!(full, ProbeError::Full { .. } | ProbeError::NoDirect { .. }), "{full}");
         let stopped = prepare(dir.path(), 1 << 20, Seed(1), &mut |_| {}, &AtomicBool::new(true)).unwrap_err();
         assert!(matches!(stopped, ProbeError::Cancelled | ProbeError::NoDirect { .. }), "{stopped}");

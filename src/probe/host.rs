@@ -204,8 +204,8 @@ impl Disk {
             text.push_str(&format!(" ({model})"));
         }
         match self.queue("rotational").as_deref() {
-            Some("0") => text.push_str(", no rotating parts reported"),
-            Some("1") => text.push_str(", rotating"),
+            Some("0") => text.push_str(", reported as not rotating"),
+            Some("1") => text.push_str(", reported as rotating"),
             _ => {}
         }
         text

@@ -3,6 +3,8 @@
 //! Nodes are child processes on loopback addresses, each with its own process group, log, data directory and control group. A node ends with its
 //! [`Cluster`], with a panic (by `Drop`), and with the harness however that ends (by `PR_SET_PDEATHSIG`, see `process`). What a killed
 //! harness leaves on disk and in `/sys/fs/cgroup` is swept at the next start.
+//! One thing outlives a killed harness for a while: a backend of PostgreSQL that is computing looks for its postmaster only when it next waits, so
+//! it ends its statement first.
 //! This module starts and finds servers; it loads no data and knows no driver.
 
 mod account;
