@@ -75,7 +75,7 @@ pub trait Store {
     /// Creates the data set's table empty, dropping a former one of the same name.
     fn create<'a>(&'a self, data: &'a DataSet) -> LocalBoxFuture<'a, Result<(), StoreError>>;
 
-    /// Loads the rows of `keys` at version 0, in bulk, in parallel, and reports rows done as it goes.
+    /// Loads the rows of `keys` at version 0, in bulk, in parallel, and reports as it goes how many of them are done so far.
     fn load<'a>(
         &'a self,
         data: &'a DataSet,

@@ -8,15 +8,15 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use futures_util::{FutureExt, TryStreamExt};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use futures_util::FutureExt;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteQueryResult, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqlStr};
 
-use super::answer::{self, LastError, ScanCheck, Summary, loaded_value, signed};
-use super::sql::{self, Dialect, Statements};
+use super::answer::{loaded_value, signed};
+use super::sql::{self, Dialect, SqlSession, Statements};
 use super::{About, Driver, LocalBoxFuture, Session, Store, StoreError};
-use crate::model::data::{DataSet, Schema, attribute, group};
-use crate::model::op::{Op, OpKind, Outcome};
+use crate::model::data::DataSet;
+use crate::model::op::{OpKind, Outcome};
 use crate::model::target::{Capability, Setting, StoreConfig};
 
 const NAME: &str = "sqlite";
@@ -205,8 +205,7 @@ impl Sqlite {
 
     async fn open_session(&self) -> Result<Box<dyn Session>, StoreError> {
         let connection = self.connect(&self.data, self.deadline).await?;
-        let statements = Statements::new(NAME, &self.data)?;
-        Ok(Box::new(SqliteSession { connection, statements, schema: self.data.schema, error: LastError::None }))
+        Ok(Box::new(SqlSession::<sqlx::Sqlite>::new(NAME, connection, &self.data)?))
     }
 }
 
@@ -264,95 +263,14 @@ impl Store for Sqlite {
     }
 }
 
-struct SqliteSession {
-    connection: SqliteConnection,
-    statements: Statements,
-    schema: Schema,
-    error: LastError<sqlx::Error>,
-}
-
-impl SqliteSession {
-    async fn run(&mut self, op: &Op<'_>, answer: Option<&mut Vec<u8>>) -> Outcome {
-        let outcome = match op.kind {
-            OpKind::Read => self.read(op, answer).await,
-            OpKind::Insert => self.insert(op).await,
-            OpKind::Update => self.update(op).await,
-            OpKind::ReadModifyWrite => match self.read(op, answer).await {
-                Ok(Outcome::Ok) => self.update(op).await,
-                other => other,
-            },
-            OpKind::Delete => self.delete(op).await,
-            OpKind::Scan => self.scan(op).await,
-            OpKind::FindBy => self.find_by(op).await,
-            OpKind::Aggregate if self.schema.groups == 0 => Ok(self.error.unsupported("aggregate needs schema.groups above 0")),
-            OpKind::Aggregate => self.aggregate(op, answer).await,
-        };
-        outcome.unwrap_or_else(|error| {
-            let outcome = outcome_of(&error);
-            self.error = LastError::Driver(error);
-            outcome
-        })
+impl sql::Product for sqlx::Sqlite {
+    fn rows_affected(result: &SqliteQueryResult) -> u64 {
+        result.rows_affected()
     }
 
-    async fn read(&mut self, op: &Op<'_>, answer: Option<&mut Vec<u8>>) -> Result<Outcome, sqlx::Error> {
-        let query = sqlx::query(self.statements.read.clone()).bind(signed(op.key));
-        let row = query.fetch_optional(&mut self.connection).await?;
-        let value: Option<&[u8]> = row.as_ref().map(|row| row.try_get(0)).transpose()?;
-        if let (Some(value), Some(answer)) = (value, answer) {
-            answer.clear();
-            answer.extend_from_slice(value);
-        }
-        Ok(answer::row(op.key, value))
+    fn outcome_of(error: &sqlx::Error) -> Outcome {
+        outcome_of(error)
     }
-
-    async fn insert(&mut self, op: &Op<'_>) -> Result<Outcome, sqlx::Error> {
-        let query = sqlx::query(self.statements.insert.clone()).bind(signed(op.key)).bind(op.value);
-        let query = sql::extra(&self.schema, op.key, op.version).fold(query, |query, number| query.bind(number));
-        Ok(answer::touched(query.execute(&mut self.connection).await?.rows_affected()))
-    }
-
-    async fn update(&mut self, op: &Op<'_>) -> Result<Outcome, sqlx::Error> {
-        let query = sqlx::query(self.statements.update.clone()).bind(signed(op.key)).bind(op.value);
-        let query = sql::changing(&self.schema, op.key, op.version).fold(query, |query, number| query.bind(number));
-        Ok(answer::touched(query.execute(&mut self.connection).await?.rows_affected()))
-    }
-
-    async fn delete(&mut self, op: &Op<'_>) -> Result<Outcome, sqlx::Error> {
-        let query = sqlx::query(self.statements.delete.clone()).bind(signed(op.key));
-        Ok(answer::touched(query.execute(&mut self.connection).await?.rows_affected()))
-    }
-
-    async fn scan(&mut self, op: &Op<'_>) -> Result<Outcome, sqlx::Error> {
-        let query = sqlx::query(self.statements.scan.clone()).bind(signed(op.key)).bind(i64::from(op.limit));
-        check_rows(ScanCheck::new(op.key, op.limit), query.fetch(&mut self.connection)).await
-    }
-
-    async fn find_by(&mut self, op: &Op<'_>) -> Result<Outcome, sqlx::Error> {
-        let query = sqlx::query(self.statements.find_by.clone()).bind(attribute(op.key, 0, 1));
-        // One row, with this very key: what a scan of limit 1 must give.
-        check_rows(ScanCheck::new(op.key, 1), query.fetch(&mut self.connection)).await
-    }
-
-    async fn aggregate(&mut self, op: &Op<'_>, answer: Option<&mut Vec<u8>>) -> Result<Outcome, sqlx::Error> {
-        let query = sqlx::query(self.statements.aggregate.clone()).bind(group(op.key, self.schema.groups));
-        let row = query.fetch_one(&mut self.connection).await?;
-        let summary = Summary { rows: row.try_get(0)?, bytes: row.try_get(1)?, largest_key: row.try_get(2)? };
-        if let Some(answer) = answer {
-            answer.clear();
-            summary.encode(answer);
-        }
-        Ok(summary.check(op.key, self.schema.groups))
-    }
-}
-
-async fn check_rows(
-    mut check: ScanCheck,
-    mut rows: futures_util::stream::BoxStream<'_, Result<SqliteRow, sqlx::Error>>,
-) -> Result<Outcome, sqlx::Error> {
-    while let Some(row) = rows.try_next().await? {
-        check.row(row.try_get(0)?, row.try_get(1)?);
-    }
-    Ok(check.outcome())
 }
 
 /// What an error means, by SQLite's extended result code.
@@ -377,20 +295,6 @@ fn outcome_of_code(code: u32) -> Outcome {
             8 | 13 => Outcome::Refused,
             _ => Outcome::Failed,
         },
-    }
-}
-
-impl Session for SqliteSession {
-    fn execute<'a>(&'a mut self, op: &'a Op<'a>) -> LocalBoxFuture<'a, Outcome> {
-        self.run(op, None).boxed_local()
-    }
-
-    fn fetch<'a>(&'a mut self, op: &'a Op<'a>, answer: &'a mut Vec<u8>) -> LocalBoxFuture<'a, Outcome> {
-        self.run(op, Some(answer)).boxed_local()
-    }
-
-    fn last_error(&self) -> Option<String> {
-        self.error.text()
     }
 }
 

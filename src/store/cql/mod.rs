@@ -6,9 +6,11 @@
 //! update or a delete of a row that is not there cannot be told from another one, so both end as `ok`. A read-modify-write is two
 //! requests. There is no `find_by`: without an index the database would ask all nodes for it, and with one each node for its own part.
 
+mod files;
+mod session;
+
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,22 +20,16 @@ use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session as ScyllaSession;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::client::{Compression, PoolSize};
-use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::response::query_result::QueryRowsResult;
-use scylla::serialize::SerializationError;
-use scylla::serialize::row::{RowSerializationContext, SerializeRow};
-use scylla::serialize::value::SerializeValue;
-use scylla::serialize::writers::RowWriter;
-use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, Statement};
-use scylla::value::CqlValue;
 use tokio::sync::OnceCell;
 
-use super::answer::{self, LastError, loaded_value, signed, wait_until};
+use self::session::{CqlSession, Insert, Statements, insert, read, update};
+use super::answer::{loaded_value, signed, wait_until};
 use super::{About, Driver, LocalBoxFuture, Session, Store, StoreError, sql};
-use crate::model::data::{DataSet, Schema};
-use crate::model::op::{Op, OpKind, Outcome};
+use crate::model::data::DataSet;
+use crate::model::op::OpKind;
 use crate::model::target::{Capability, Setting, StoreConfig};
 use crate::model::topology::{Endpoint, Product};
 
@@ -47,12 +43,6 @@ const IN_FLIGHT: usize = 128;
 const REPORT: u64 = 1_000;
 /// Parts of the token ring that are counted one by one, so that no request takes too long.
 const COUNT_PARTS: i64 = 64;
-/// Time to wait for a flush and the compactions after it.
-const SETTLE_LIMIT: Duration = Duration::from_secs(300);
-/// Looks with the same files that make a table quiet; 200 ms apart.
-const QUIET_LOOKS: u32 = 15;
-/// Interval at which a table is made to flush while it settles; long enough that an idle table stays quiet.
-const FLUSH_EVERY_MS: u32 = 1_000;
 
 /// Settings that decide figures.
 const SETTINGS: &[&str] = &[
@@ -306,55 +296,6 @@ impl Cql {
         Ok(row.map(|(value,)| value))
     }
 
-    /// Directories of the table, one a node; `None` if a node's data is not on this machine.
-    async fn directories(&self, data: &DataSet) -> Result<Option<Vec<PathBuf>>, StoreError> {
-        let what = "find the table's directory";
-        let select = format!(
-            "SELECT id FROM system_schema.tables WHERE keyspace_name = '{}' AND table_name = '{}'",
-            self.keyspace,
-            data.table.to_ascii_lowercase()
-        );
-        let (id,): (CqlValue,) = self.rows(what, local(&select)).await?.single_row().map_err(while_doing(what))?;
-        let name = format!("{}-{}", data.table.to_ascii_lowercase(), id.as_uuid().unwrap_or_default().simple());
-        let below = |data_dir: &Path| data_dir.join("data").join(&self.keyspace).join(&name);
-        Ok(self.endpoints.iter().map(|endpoint| endpoint.data_dir.as_deref().map(below)).collect())
-    }
-
-    /// Makes the nodes write their memtables without an operator's tool: a table can be told to flush at an interval. Then it waits
-    /// until the files stay the same, which includes compactions. Without the data directories it cannot wait, and says nothing.
-    async fn flush(&self, data: &DataSet) -> Result<(), StoreError> {
-        let Some(directories) = self.directories(data).await? else { return Ok(()) };
-        let table = self.table(data)?;
-        let alter = |every: u32| format!("ALTER TABLE {table} WITH memtable_flush_period_in_ms = {every}");
-        self.run("make the table flush", &alter(FLUSH_EVERY_MS)).await?;
-        let mut last = Vec::new();
-        let mut same = 0;
-        let quiet = wait_until(SETTLE_LIMIT, async || {
-            let mut files = Vec::new();
-            directories
-                .iter()
-                .try_for_each(|directory| sstables(directory, &mut files))
-                .map_err(while_doing("look at the table's files"))?;
-            files.sort_unstable();
-            same = if files == last { same + 1 } else { 0 };
-            last = files;
-            Ok(same >= QUIET_LOOKS)
-        })
-        .await;
-        self.run("stop the table's flushes", &alter(0)).await?;
-        if quiet? {
-            return Ok(());
-        }
-        Err(failed(format!("the files of {table} still change after {} s: compaction does not keep up", SETTLE_LIMIT.as_secs())))
-    }
-
-    async fn weigh(&self, data: &DataSet) -> Result<Option<u64>, StoreError> {
-        let Some(directories) = self.directories(data).await? else { return Ok(None) };
-        let mut files = Vec::new();
-        directories.iter().try_for_each(|directory| sstables(directory, &mut files)).map_err(while_doing("weigh the table's files"))?;
-        Ok(Some(files.iter().map(|(_, bytes)| bytes).sum()))
-    }
-
     async fn statements(&self) -> Result<Rc<Statements>, StoreError> {
         let prepare = async || {
             let table = self.table(&self.data)?;
@@ -376,7 +317,7 @@ impl Cql {
 
     async fn open_session(&self) -> Result<Box<dyn Session>, StoreError> {
         let statements = self.statements().await?;
-        Ok(Box::new(CqlSession { driver: self.driver.clone(), statements, schema: self.data.schema, error: LastError::None }))
+        Ok(Box::new(CqlSession::new(self.driver.clone(), statements, self.data.schema)))
     }
 }
 
@@ -385,100 +326,6 @@ fn local(text: &str) -> Statement {
     let mut statement = Statement::new(text);
     statement.set_consistency(Consistency::One);
     statement
-}
-
-/// Adds all files of a table and of its indexes below `directory`, with their sizes; what compaction removes meanwhile is left out.
-fn sstables(directory: &Path, files: &mut Vec<(PathBuf, u64)>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        let meta = match entry.metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            other => other?,
-        };
-        if meta.is_file() {
-            files.push((entry.path(), meta.len()));
-        } else if !matches!(entry.file_name().to_str(), Some("snapshots" | "backups" | "staging" | "upload")) {
-            sstables(&entry.path(), files)?;
-        }
-    }
-    Ok(())
-}
-
-fn read(table: &str) -> String {
-    format!("SELECT v FROM {table} WHERE key = ?")
-}
-
-fn insert(table: &str, schema: &Schema) -> String {
-    let extra = sql::extra_columns(schema);
-    let names: String = extra.iter().map(|name| format!(", {name}")).collect();
-    format!("INSERT INTO {table} (key, v{names}) VALUES (?, ?{})", ", ?".repeat(extra.len()))
-}
-
-fn update(table: &str, schema: &Schema) -> String {
-    let changes: String = (2..=schema.attributes).map(|index| format!(", a{index} = ?")).collect();
-    format!("UPDATE {table} SET v = ?{changes} WHERE key = ?")
-}
-
-struct Statements {
-    read: PreparedStatement,
-    insert: PreparedStatement,
-    update: PreparedStatement,
-    delete: PreparedStatement,
-}
-
-/// The parameters of [`insert`], written without a list in between.
-struct Insert<'a> {
-    schema: &'a Schema,
-    key: u64,
-    version: u64,
-    value: &'a [u8],
-}
-
-/// The parameters of [`update`].
-struct Update<'a>(Insert<'a>);
-
-/// Writes parameters one after the other, each as the type of its column.
-struct Cells<'a, 'b, 'c> {
-    context: &'a RowSerializationContext<'a>,
-    writer: &'b mut RowWriter<'c>,
-    next: usize,
-}
-
-impl Cells<'_, '_, '_> {
-    fn add(&mut self, value: &dyn SerializeValue) -> Result<(), SerializationError> {
-        let Some(column) = self.context.columns().get(self.next) else {
-            return Err(SerializationError::new(std::fmt::Error));
-        };
-        self.next += 1;
-        value.serialize(column.typ(), self.writer.make_cell_writer()).map(|_| ())
-    }
-}
-
-impl SerializeRow for Insert<'_> {
-    fn serialize(&self, context: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
-        let mut cells = Cells { context, writer, next: 0 };
-        cells.add(&signed(self.key))?;
-        cells.add(&self.value)?;
-        sql::extra(self.schema, self.key, self.version).try_for_each(|number| cells.add(&number))
-    }
-
-    fn is_empty(&self) -> bool {
-        false
-    }
-}
-
-impl SerializeRow for Update<'_> {
-    fn serialize(&self, context: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
-        let row = &self.0;
-        let mut cells = Cells { context, writer, next: 0 };
-        cells.add(&row.value)?;
-        sql::changing(row.schema, row.key, row.version).try_for_each(|number| cells.add(&number))?;
-        cells.add(&signed(row.key))
-    }
-
-    fn is_empty(&self) -> bool {
-        false
-    }
 }
 
 impl Store for Cql {
@@ -524,91 +371,32 @@ impl Store for Cql {
     }
 }
 
-struct CqlSession {
-    driver: Rc<ScyllaSession>,
-    statements: Rc<Statements>,
-    schema: Schema,
-    error: LastError<Box<dyn std::error::Error>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::data::Schema;
+    use crate::model::workload::ValueSize;
 
-impl CqlSession {
-    async fn run(&mut self, op: &Op<'_>, answer: Option<&mut Vec<u8>>) -> Outcome {
-        let result = match op.kind {
-            OpKind::Read => self.read(op, answer).await,
-            OpKind::Insert => self.write(&self.statements.insert, self.row(op)).await,
-            OpKind::Update => self.write(&self.statements.update, Update(self.row(op))).await,
-            OpKind::ReadModifyWrite => match self.read(op, answer).await {
-                Ok(Outcome::Ok) => self.write(&self.statements.update, Update(self.row(op))).await,
-                other => other,
-            },
-            OpKind::Delete => self.write(&self.statements.delete, (signed(op.key),)).await,
-            OpKind::Scan | OpKind::FindBy | OpKind::Aggregate => Ok(self.error.unsupported("cql has no scan, find_by or aggregate")),
-        };
-        result.unwrap_or_else(|(outcome, error)| {
-            self.error = LastError::Driver(error);
-            outcome
-        })
-    }
-
-    fn row<'a>(&'a self, op: &Op<'a>) -> Insert<'a> {
-        Insert { schema: &self.schema, key: op.key, version: op.version, value: op.value }
-    }
-
-    async fn read(&self, op: &Op<'_>, answer: Option<&mut Vec<u8>>) -> Result<Outcome, Failure> {
-        let result = self.driver.execute_unpaged(&self.statements.read, (signed(op.key),)).await.map_err(execution)?;
-        let rows = result.into_rows_result().map_err(|error| (Outcome::Failed, error.into()))?;
-        let row: Option<(Option<&[u8]>,)> = rows.maybe_first_row().map_err(|error| (Outcome::Failed, Box::from(error)))?;
-        let value = row.and_then(|(value,)| value);
-        if let (Some(value), Some(answer)) = (value, answer) {
-            answer.clear();
-            answer.extend_from_slice(value);
+    fn config(set: &[(&str, &str)]) -> StoreConfig {
+        StoreConfig {
+            store: NAME.to_owned(),
+            endpoints: Vec::new(),
+            set: set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            data: DataSet { table: "t".to_owned(), rows: 1, schema: Schema::default(), value: ValueSize::Fixed(100) },
+            directory: std::path::PathBuf::new(),
+            deadline: Duration::from_secs(1),
         }
-        Ok(answer::row(op.key, value))
     }
 
-    async fn write(&self, statement: &PreparedStatement, row: impl SerializeRow) -> Result<Outcome, Failure> {
-        self.driver.execute_unpaged(statement, row).await.map_err(execution)?;
-        Ok(Outcome::Ok)
-    }
-}
-
-type Failure = (Outcome, Box<dyn std::error::Error>);
-
-fn execution(error: ExecutionError) -> Failure {
-    (outcome_of(&error), error.into())
-}
-
-/// What an error means.
-fn outcome_of(error: &ExecutionError) -> Outcome {
-    match error {
-        ExecutionError::RequestTimeout(_) => Outcome::Timeout,
-        ExecutionError::EmptyPlan | ExecutionError::ConnectionPoolError(_) => Outcome::Disconnected,
-        ExecutionError::LastAttemptError(attempt) => match attempt {
-            RequestAttemptError::BrokenConnectionError(_) => Outcome::Disconnected,
-            RequestAttemptError::UnableToAllocStreamId => Outcome::Refused,
-            RequestAttemptError::DbError(error, _) => match error {
-                DbError::ReadTimeout { .. } | DbError::WriteTimeout { .. } => Outcome::Timeout,
-                DbError::Unavailable { .. } | DbError::Overloaded | DbError::IsBootstrapping | DbError::RateLimitReached { .. } => {
-                    Outcome::Refused
-                }
-                _ => Outcome::Failed,
-            },
-            _ => Outcome::Failed,
-        },
-        _ => Outcome::Failed,
-    }
-}
-
-impl Session for CqlSession {
-    fn execute<'a>(&'a mut self, op: &'a Op<'a>) -> LocalBoxFuture<'a, Outcome> {
-        self.run(op, None).boxed_local()
-    }
-
-    fn fetch<'a>(&'a mut self, op: &'a Op<'a>, answer: &'a mut Vec<u8>) -> LocalBoxFuture<'a, Outcome> {
-        self.run(op, Some(answer)).boxed_local()
-    }
-
-    fn last_error(&self) -> Option<String> {
-        self.error.text()
+    #[test]
+    fn settings_are_read_and_wrong_ones_named() {
+        let client = Client::of(&config(&[])).unwrap();
+        assert_eq!((client.consistency, client.keyspace().as_str(), client.connections.get()), (Consistency::LocalOne, "ballpark", 2));
+        let client = Client::of(&config(&[("consistency", "quorum"), ("replication", "3"), ("connections", "4")])).unwrap();
+        assert_eq!((client.consistency, client.keyspace().as_str(), client.connections.get()), (Consistency::Quorum, "ballpark_rf3", 4));
+        for (name, value) in [("consistency", "most"), ("replication", "0"), ("connections", "0"), ("connections", "x")] {
+            let error = Client::of(&config(&[(name, value)])).err().unwrap().to_string();
+            assert!(error.contains(name), "{error}");
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! SQL that PostgreSQL and SQLite share: tables, indexes and the statements of a session. Both take `$1` as a parameter.
 
+mod session;
+
+pub(super) use session::{Product, SqlSession};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::StoreError;
