@@ -2,12 +2,20 @@
 //!
 //! A new store is one file with a [`Driver`], and one line in [`DRIVERS`].
 
+mod answer;
+pub mod cql;
 pub mod null;
 #[cfg(test)]
 pub mod scripted;
+pub mod postgres;
+pub mod redis;
+mod sql;
+pub mod sqlite;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+pub use answer::Summary;
 pub use futures_util::future::LocalBoxFuture;
 
 use crate::model::data::DataSet;
@@ -50,7 +58,13 @@ pub struct Driver {
 }
 
 /// All kinds of store.
-pub static DRIVERS: [&Driver; 1] = [&null::DRIVER];
+pub static DRIVERS: [&Driver; 5] = [
+    &postgres::DRIVER, //
+    &redis::DRIVER,
+    &cql::DRIVER,
+    &sqlite::DRIVER,
+    &null::DRIVER,
+];
 
 /// A store that is connected, on one thread. Sessions are cheap to hold and are opened before the load starts.
 pub trait Store {
@@ -63,7 +77,7 @@ pub trait Store {
     /// Creates the data set's table empty, dropping a former one of the same name.
     fn create<'a>(&'a self, data: &'a DataSet) -> LocalBoxFuture<'a, Result<(), StoreError>>;
 
-    /// Loads the rows of `keys` at version 0, in bulk, in parallel, and reports rows done as it goes.
+    /// Loads the rows of `keys` at version 0, in bulk, in parallel, and reports as it goes how many of them are done so far.
     fn load<'a>(
         &'a self,
         data: &'a DataSet,
@@ -96,6 +110,20 @@ pub trait Session {
     /// Executes the operation and checks the answer: key and version of every value returned.
     fn execute<'a>(&'a mut self, op: &'a Op<'a>) -> LocalBoxFuture<'a, Outcome>;
 
+    /// As [`Session::execute`], and leaves the answer in `answer` if the outcome is `Ok`: the value of a row ([`OpKind::Read`]), or an
+    /// encoded [`Summary`] ([`OpKind::Aggregate`]). Compositions ask for answers; the engine only wants to know whether they are right.
+    ///
+    /// [`OpKind::Read`]: crate::model::op::OpKind::Read
+    /// [`OpKind::Aggregate`]: crate::model::op::OpKind::Aggregate
+    fn fetch<'a>(&'a mut self, _op: &'a Op<'a>, _answer: &'a mut Vec<u8>) -> LocalBoxFuture<'a, Outcome> {
+        Box::pin(async { Outcome::Failed })
+    }
+
+    /// The same connection as a cache; `None` if this kind of store cannot be one.
+    fn entries(&mut self) -> Option<&mut dyn Entries> {
+        None
+    }
+
     /// The text of the last error, for the record; asked once per kind of error, off the hot path.
     fn last_error(&self) -> Option<String> {
         None
@@ -103,6 +131,27 @@ pub trait Session {
 
     /// Adds its counters.
     fn count(&self, _counters: &mut Counters) {}
+}
+
+/// What a cache keeps an answer under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// The value of the row with this key; the cache's own data set, if it has one, lies in the same place.
+    Row(u64),
+    /// The [`Summary`] of this group.
+    Group(u64),
+}
+
+/// A session seen as a cache: bytes under an [`Entry`], not checked.
+pub trait Entries {
+    /// Leaves what is kept under `entry` in `answer`; `Missing` if nothing is.
+    fn get<'a>(&'a mut self, entry: Entry, answer: &'a mut Vec<u8>) -> LocalBoxFuture<'a, Outcome>;
+
+    /// Keeps `value` under `entry`, for `ttl` (whole milliseconds) or for ever.
+    fn put<'a>(&'a mut self, entry: Entry, value: &'a [u8], ttl: Option<Duration>) -> LocalBoxFuture<'a, Outcome>;
+
+    /// Drops entries, in one round trip. `Ok` even if there were none.
+    fn forget<'a>(&'a mut self, entries: &'a [Entry]) -> LocalBoxFuture<'a, Outcome>;
 }
 
 /// The driver of a kind of store.
