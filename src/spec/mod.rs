@@ -116,9 +116,16 @@ fn parse_with(sources: &[Source], scope: &Scope<'_>) -> Result<Loaded, SpecError
     let sets: Vec<Set> = scope.context.sets.iter().map(|(key, value)| Set::new(key, value)).collect::<Result<_, _>>()?;
     let mut loaded = Loaded::default();
     let mut used = vec![false; sets.len()];
+    let mut ids: Vec<(String, &str)> = Vec::new();
     for source in sources {
         let one = read(source, &sets, scope)?;
         used.iter_mut().zip(&one.used).for_each(|(all, one)| *all |= one);
+        // The id names the experiment's directory in a run.
+        if let Some((_, other)) = ids.iter().find(|(id, _)| *id == one.experiment.rule.id) {
+            let text = format!("the id `{}` is also that of {other}", one.experiment.rule.id);
+            return Err(SpecError::without_line(source.name.clone(), text, "give every rule an id of its own"));
+        }
+        ids.push((one.experiment.rule.id.clone(), &source.name));
         match one.empty {
             Some(why) => loaded.left_out.push(LeftOut { rule: one.experiment.rule, why }),
             None => loaded.experiments.push(one.experiment),

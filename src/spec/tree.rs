@@ -161,10 +161,13 @@ pub fn parse(name: &str, text: &str) -> Result<Node, SpecError> {
     match DeTable::parse(text) {
         Ok(table) => Ok(Node { at: At { of: Arc::clone(&of), offset: 0 }, value: Value::Table(own_table(table.get_ref(), &of)) }),
         Err(error) => {
-            let at = At { of, offset: error.span().map_or(0, |span| span.start) };
-            let message = error.message();
-            let help = if message == "duplicate key" { "keep one of them" } else { "" };
-            Err(at.fail(message, help))
+            let span = error.span().unwrap_or_default();
+            let at = At { of, offset: span.start };
+            if error.message() == "duplicate key" {
+                let key = text.get(span).unwrap_or_default();
+                return Err(at.fail(format!("duplicate key `{key}`"), "keep one of them"));
+            }
+            Err(at.fail(format!("not TOML: {}", error.message()), ""))
         }
     }
 }

@@ -218,7 +218,11 @@ fn read_sweep(
 
 fn label(point: &Field<'_>) -> Result<String, SpecError> {
     match &point.node.value {
-        Value::Text(text) => Ok(text.chars().filter(|c| !c.is_whitespace()).map(|c| if c == '/' || c == '%' { '-' } else { c }).collect()),
+        // The label becomes part of a directory's name, so it keeps to letters, digits and points.
+        Value::Text(text) => {
+            let short = text.replace("of slowest", "").replace('%', "pct").replace("/s", "");
+            Ok(short.chars().filter(|c| !c.is_whitespace()).collect())
+        }
         Value::Integer(number) => Ok(number.to_string()),
         Value::Float(number) => Ok(number.to_string()),
         _ => Err(point.wrong_type("a number, or a text with a unit")),

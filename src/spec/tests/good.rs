@@ -162,7 +162,7 @@ fn a_sweep_replaces_what_it_cannot_stand_beside() {
     assert_eq!(variants[2].workload.mix, [(OpKind::Update, 1.0)]);
     assert_eq!(variants[4].workload.mix, [(OpKind::Read, 1.0)]);
     assert_eq!((variants[6].name.as_str(), variants[6].parameter), ("c@1MiB", Some(1_048_576.0)));
-    assert_eq!((variants[8].name.as_str(), variants[8].parameter), ("d@4k-s", Some(4000.0)));
+    assert_eq!((variants[8].name.as_str(), variants[8].parameter), ("d@4k", Some(4000.0)));
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn variants_of_other_profiles_go_and_take_their_criteria_along() {
     let why = error(&text, &nobody);
     assert_eq!((why.line, why.column), (14, 1));
     assert!(why.to_string().contains("no criterion is left: profile standard leaves variant `c` out"), "{why}");
-    let other = small("[variants.a]\ntarget = \"redis\"\n");
+    let other = small("[variants.a]\ntarget = \"redis\"\n").replacen("\"a\"", "\"other\"", 1);
     let loaded = load(&[&other, &text], &Context { stores: Some(vec!["redis".to_owned()]), ..context() }).unwrap();
     assert_eq!((loaded.experiments.len(), loaded.left_out.len()), (1, 1));
 }
