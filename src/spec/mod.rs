@@ -29,6 +29,7 @@ pub use error::{SpecError, nearest, suggest};
 use crate::model::criterion::Criterion;
 use crate::model::experiment::{Activity, Experiment, Profile, RuleText};
 use crate::model::target::Capability;
+use criterion::Read;
 use fields::{Field, Fields, open};
 use library::Library;
 use tree::{At, Node, Table, Text, Value};
@@ -255,8 +256,6 @@ fn keep(read: Vec<criterion::Read>, variants: &[Built]) -> (Vec<Criterion>, Opti
     }
     (kept, why)
 }
-
-use criterion::Read;
 
 const REMEDY: &str = "choose another profile, or name its stores in --stores";
 

@@ -3,7 +3,7 @@
 use super::error::{SpecError, suggest};
 use super::fields::{Field, Fields};
 use super::keys::{self, Form};
-use super::library::check_name;
+use super::library::{Library, check_name, topology_file};
 use super::tree::{At, Node, Table, Value};
 use super::{Scope, checks, target, workload};
 use crate::base::units::{parse_bytes, parse_count};
@@ -44,7 +44,7 @@ pub fn read_all(field: &Field<'_>, base: &Node, scope: &Scope<'_>) -> Result<Vec
     if all.is_empty() {
         return Err(field.fail_key("there are no variants", "add `[variants.NAME]` with a target"));
     }
-    share_topologies(&mut all);
+    share_topologies(&mut all, scope.library);
     Ok(all)
 }
 
@@ -244,8 +244,8 @@ fn parameter(point: &Field<'_>, form: Form, workload: &Workload) -> Result<f64, 
 }
 
 /// Gives equal topologies one name, so that their servers are started once.
-fn share_topologies(all: &mut [Built]) {
-    let mut seen: Vec<Topology> = Vec::new();
+fn share_topologies(all: &mut [Built], library: &Library) {
+    let mut seen: Vec<Topology> = library.topologies.iter().filter_map(|file| topology_file(file).ok()).map(|(known, _)| known).collect();
     for built in all {
         if let Activity::Load { target } | Activity::Fill { target, .. } = &mut built.variant.activity {
             share(target, &mut seen);

@@ -1,6 +1,6 @@
 //! Broken files: each with the place and the words that its error must have.
 
-use super::{context, error, with_set};
+use super::{context, error, load, with_set};
 use crate::spec::Context;
 
 /// The files of the table begin with these two lines; so line 3 is the first of its own.
@@ -256,4 +256,22 @@ fn an_error_of_an_option_names_the_option() {
     let stores = Context { stores: Some(vec!["postgrs".to_owned()]), ..context() };
     let error = error(&text, &stores).to_string();
     assert!(error.starts_with("--stores postgrs: unknown store `postgrs`: did you mean `postgres`?"), "{error}");
+}
+
+#[test]
+fn any_damage_to_a_file_gives_an_error_with_a_line_and_no_panic() {
+    let text = super::good::FULL;
+    let damaged = |damaged: &str| match load(&[damaged], &context()) {
+        Ok(loaded) => assert_eq!(loaded.experiments.len() + loaded.left_out.len(), 1),
+        Err(error) => assert!(error.line > 0 && error.column > 0 && !error.text.is_empty(), "{error}\n{damaged}"),
+    };
+    for (index, _) in text.char_indices() {
+        damaged(&text[..index]);
+        damaged(&format!("{}#{}", &text[..index], &text[index + 1..]));
+        damaged(&format!("{}-{}", &text[..index], &text[index..]));
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    for gone in 0..lines.len() {
+        damaged(&[&lines[..gone], &lines[gone + 1..]].concat().join("\n"));
+    }
 }

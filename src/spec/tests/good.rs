@@ -12,7 +12,8 @@ use crate::model::target::{CachePattern, Target};
 use crate::model::workload::{Arrivals, Distribution, Keys, Load, Rate, ValueSize, Warmup, Workload};
 use crate::spec::{Context, SpecError, check_memory, split_set};
 
-const FULL: &str = r#"
+/// A file with most of what a file can have.
+pub(super) const FULL: &str = r#"
 [rule]
 id = "cache-read-latency"
 title = "A cache answers faster"
@@ -172,6 +173,8 @@ fn equal_topologies_in_place_get_one_name_so_that_they_are_shared() {
         small(&format!("[variants]\na = {{ target = \"redis\", topology = {place} }}\nb = {{ target = \"redis\", topology = {place} }}\n"));
     let variants = experiment(&text, &context()).variants;
     assert_eq!(variants[0].target().unwrap().topologies(), variants[1].target().unwrap().topologies());
+    let plain = small("[variants.a]\ntarget = \"redis\"\ntopology = { nodes = { main = { product = \"redis\" } } }\n");
+    assert_eq!(store(experiment(&plain, &context()).variants[0].target().unwrap()).1, "redis-single");
 }
 
 #[test]
