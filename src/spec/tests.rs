@@ -59,7 +59,11 @@ static SQLITE: Capability = Capability {
 };
 
 static LIBRARY: Library = Library {
-    rules: &[],
+    rules: &[
+        File { path: "rules/sql/sql-write.toml", text: "" },
+        File { path: "rules/cache/cache-read-latency.toml", text: "" },
+        File { path: "rules/cache/cache-ttl.toml", text: "" },
+    ],
     mixes: &[File {
         path: "mixes/half.toml",
         text: "about = \"half\"\n[workload]\nmix = { read = 1, update = 1 }\nkeys = { distribution = \"zipfian\" }\n",
@@ -70,7 +74,7 @@ static LIBRARY: Library = Library {
         File { path: "topologies/cassandra-single.toml", text: "about = \"one\"\n[nodes.main]\nproduct = \"cassandra\"\n" },
         File { path: "topologies/scylla-single.toml", text: "about = \"one\"\n[nodes.main]\nproduct = \"scylla\"\nmemory = \"1GiB\"\n" },
     ],
-    suites: &[],
+    suites: &[File { path: "suites/both.toml", text: "about = \"two\"\nrules = [\"sql-write\", \"cache-ttl\"]\n" }],
 };
 
 fn context() -> Context {

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::context;
+use super::{LIBRARY, context};
 use crate::model::experiment::{Experiment, Profile};
-use crate::spec::catalogue::{BUILT_IN, Source, groups, mixes, resolve, resolve_all, rule, rules, suite, suites, topologies, topology};
+use crate::spec::catalogue::{
+    BUILT_IN, Source, groups, mixes, read_suite, resolve, resolve_all, resolve_in, rule, rules, suites, topologies, topology,
+};
 use crate::spec::library::{File, mix_file};
 use crate::spec::schema::{results_schema, schema};
 use crate::spec::{Context, keys, parse};
@@ -30,7 +32,10 @@ fn on_disk(directory: &Path, found: &mut BTreeSet<PathBuf>) {
 fn the_table_lists_the_files_on_disk() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut disk = BTreeSet::new();
-    on_disk(&top.join("workloads"), &mut disk);
+    let workloads = top.join("workloads");
+    if workloads.is_dir() {
+        on_disk(&workloads, &mut disk);
+    }
     let table: BTreeSet<PathBuf> = all_files().map(|file| top.join(file.path)).collect();
     assert_eq!(disk.difference(&table).collect::<Vec<_>>(), Vec::<&PathBuf>::new(), "add these to src/spec/catalogue.rs");
     assert_eq!(all_files().count(), table.len(), "a file is listed twice");
@@ -72,20 +77,47 @@ fn every_mix_topology_and_suite_reads() {
 }
 
 #[test]
-fn a_word_is_a_rule_a_group_a_suite_or_a_path() {
-    let first = rules()[0];
-    assert_eq!(resolve(first).unwrap(), [rule(first).unwrap()]);
-    let group = groups()[0];
-    assert!(resolve(group).unwrap().len() > 1, "{group}");
-    assert_eq!(resolve_all(&["all".to_owned(), first.to_owned()]).unwrap().len(), suite("all").unwrap().unwrap().rules.len());
-    let error = resolve("cache-reed-latency").unwrap_err().to_string();
+fn a_word_is_a_rule_a_group_or_a_suite_and_a_wrong_one_is_told_the_nearest() {
+    let names = |target: &str| -> Vec<String> {
+        let path = |source: Source| source.name.rsplit('/').next().unwrap_or_default().trim_end_matches(".toml").to_owned();
+        resolve_in(target, &LIBRARY).unwrap().into_iter().map(path).collect()
+    };
+    assert_eq!(names("cache-read-latency"), ["cache-read-latency"]);
+    assert_eq!(names("cache"), ["cache-read-latency", "cache-ttl"]);
+    assert_eq!(names("both"), ["sql-write", "cache-ttl"]);
+    let error = resolve_in("cache-reed-latency", &LIBRARY).unwrap_err().to_string();
     assert!(error.contains("did you mean `cache-read-latency`?"), "{error}");
-    assert!(topology("redis-singel").is_err_and(|error| error.to_string().contains("did you mean `redis-single`?")));
+    assert!(resolve_in("boht", &LIBRARY).is_err_and(|error| error.to_string().contains("did you mean `both`?")));
+}
+
+#[test]
+fn a_broken_suite_is_told_with_its_place() {
+    let fails = |text: &'static str, line: usize, column: usize, words: &str| {
+        let error = read_suite(&File { path: "suites/x.toml", text }, &LIBRARY).unwrap_err();
+        assert_eq!((error.line, error.column), (line, column), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    };
+    fails("about = \"x\"\nrules = [\"cache-tll\"]", 2, 10, "did you mean `cache-ttl`?");
+    fails("about = \"x\"\nrules = [\"cache-ttl\", \"cache-ttl\"]", 2, 23, "listed twice");
+    fails("about = \"x\"\nrules = []", 2, 9, "no rules");
+    fails("rules = [\"cache-ttl\"]", 1, 1, "missing key `about`");
+}
+
+#[test]
+fn a_path_wins_and_a_name_of_the_catalogue_reads_back() {
     assert!(resolve("./none.toml").is_err_and(|error| error.to_string().starts_with("./none.toml: cannot read the file")));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("own.toml").display().to_string();
     std::fs::write(&path, "x = 1").unwrap();
-    assert_eq!(resolve(&path).unwrap(), [Source::read_from(&path, "x = 1".to_owned())]);
+    let own = Source::read_from(&path, "x = 1".to_owned());
+    assert_eq!(resolve_all(&[path.clone(), path]).unwrap(), [own]);
+    assert!(topology("redis-singel").is_err_and(|error| error.to_string().contains("unknown topology")));
+    for id in rules() {
+        assert_eq!(resolve(id).unwrap(), [rule(id).unwrap()]);
+    }
+    for group in groups() {
+        assert!(resolve(group).unwrap().iter().all(|source| source.name.contains(&format!("/{group}-")) || source.name.contains(group)));
+    }
 }
 
 fn known_keys() -> Vec<(&'static str, &'static [&'static str])> {
