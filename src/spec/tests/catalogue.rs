@@ -37,7 +37,11 @@ fn the_table_lists_the_files_on_disk() {
         on_disk(&workloads, &mut disk);
     }
     let table: BTreeSet<PathBuf> = all_files().map(|file| top.join(file.path)).collect();
-    assert_eq!(disk.difference(&table).collect::<Vec<_>>(), Vec::<&PathBuf>::new(), "add these to src/spec/catalogue.rs");
+    let lines = |paths: &mut dyn Iterator<Item = &PathBuf>| -> String {
+        paths.filter_map(|path| path.strip_prefix(&workloads).ok()).map(|path| format!("        \"{}\",\n", path.display())).collect()
+    };
+    let missing = lines(&mut disk.difference(&table));
+    assert!(missing.is_empty(), "add these lines to src/spec/catalogue.rs:\n{missing}");
     assert_eq!(all_files().count(), table.len(), "a file is listed twice");
     for (kind, files) in
         [("rules", BUILT_IN.rules), ("mixes", BUILT_IN.mixes), ("topologies", BUILT_IN.topologies), ("suites", BUILT_IN.suites)]
