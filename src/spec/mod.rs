@@ -1,7 +1,7 @@
 //! Rule files, mixes, topologies and suites: from text to [`crate::model::experiment::Experiment`].
 //!
-//! A file is read into a tree that knows where everything was written ([`tree`]); the mix, the options and the variants' changes are put
-//! into it ([`workload`]); then it is read strictly ([`fields`]). So one error, the first, always names its line, also when what is wrong
+//! A file is read into a tree that knows where everything was written (`tree`); the mix, the options and the variants' changes are put
+//! into it (`workload`); then it is read strictly (`fields`). So one error, the first, always names its line, also when what is wrong
 //! came from another file. This module starts nothing and asks no clock; only [`catalogue::resolve`] reads files.
 
 pub mod catalogue;
