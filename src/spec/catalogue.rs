@@ -15,7 +15,52 @@ macro_rules! files {
 }
 
 /// All files. A new one is one line here.
-pub(super) static BUILT_IN: Library = Library { rules: files![], mixes: files![], topologies: files![], suites: files![] };
+pub(super) static BUILT_IN: Library = Library { rules: files![
+        "rules/machine/machine-disk-latency.toml",
+        "rules/machine/machine-disk-throughput.toml",
+        "rules/machine/machine-objects-in-memory.toml",
+        "rules/capacity/capacity-core-lookup.toml",
+        "rules/capacity/capacity-read-write-ratio.toml",
+        "rules/storage/storage-writes-times-size.toml",
+        "rules/sql/sql-nosql-lookup.toml",
+        "rules/sql/sql-nosql-write.toml",
+        "rules/schema/schema-index-reads.toml",
+        "rules/schema/schema-index-writes.toml",
+        "rules/durability/durability-fsync.toml",
+        "rules/cache/cache-read-latency.toml",
+        "rules/self/self-comparison.toml",
+    ], mixes: files![
+        "mixes/balanced.toml",
+        "mixes/five-to-one.toml",
+        "mixes/hundred-to-one.toml",
+        "mixes/read-heavy.toml",
+        "mixes/read-mostly.toml",
+        "mixes/read-only.toml",
+        "mixes/write-heavy.toml",
+        "mixes/write-only.toml",
+        "mixes/ycsb-a.toml",
+        "mixes/ycsb-b.toml",
+        "mixes/ycsb-c.toml",
+        "mixes/ycsb-d.toml",
+        "mixes/ycsb-e.toml",
+        "mixes/ycsb-f.toml",
+    ], topologies: files![
+        "topologies/cassandra-batch.toml",
+        "topologies/cassandra-single.toml",
+        "topologies/postgres-single.toml",
+        "topologies/redis-aof-always.toml",
+        "topologies/redis-aof-everysec.toml",
+        "topologies/redis-single.toml",
+        "topologies/scylla-single.toml",
+    ], suites: files![
+        "suites/all.toml",
+        "suites/capacity.toml",
+        "suites/machine.toml",
+        "suites/quick.toml",
+        "suites/schema.toml",
+        "suites/sql-vs-nosql.toml",
+        "suites/storage.toml",
+    ] };
 
 /// The origin of files that are embedded.
 const EMBEDDED: &str = "built in";
