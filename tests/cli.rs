@@ -69,13 +69,19 @@ fn bad_input_exits_with_2_names_the_place_and_starts_nothing() {
     ];
     for (index, (command, content, phrase)) in cases.iter().enumerate() {
         let file = write(directory.path(), &format!("{index}.toml"), content);
-        let output = if *command == "run" { ballpark(&["run", &file, "--out", &out.display().to_string()]) } else { ballpark(&["check", &file]) };
+        let output =
+            if *command == "run" { ballpark(&["run", &file, "--out", &out.display().to_string()]) } else { ballpark(&["check", &file]) };
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{content}\n{message}");
         assert!(message.contains(&format!("{index}.toml:")) && message.contains(phrase), "{message}");
     }
     assert!(!out.exists());
-    for arguments in [&["run", "cache-read-latncy"][..], &["run", "quick", "--set", "keys"], &["run", "quick", "--stores", "oracle"], &["show", "nothing"]] {
+    for arguments in [
+        &["run", "cache-read-latncy"][..],
+        &["run", "quick", "--set", "keys"],
+        &["run", "quick", "--stores", "oracle"],
+        &["show", "nothing"],
+    ] {
         let output = ballpark(arguments);
         assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
     }
@@ -90,7 +96,9 @@ fn a_run_writes_the_contract_and_a_report_gives_the_same_bytes_again() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("harness is as fast"), "{}", text(&output.stdout));
     let run = std::fs::read_dir(&out).unwrap().next().unwrap().unwrap().path();
-    for name in ["manifest.json", "events.jsonl", "results.json", "results.csv", "index.html", "report.md", "trials/null-itself/one/5/trial.json"] {
+    for name in
+        ["manifest.json", "events.jsonl", "results.json", "results.csv", "index.html", "report.md", "trials/null-itself/one/5/trial.json"]
+    {
         assert!(run.join(name).exists(), "{name}");
     }
     let read = || ["results.json", "results.csv", "index.html", "report.md"].map(|name| std::fs::read(run.join(name)).unwrap());

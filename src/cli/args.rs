@@ -112,8 +112,10 @@ pub enum Command {
     /// Hold the nodes of `up` until told to end
     #[command(hide = true)]
     Hold {
-        /// What to hold, as JSON
-        spec: String,
+        /// State directory
+        directory: PathBuf,
+        /// Id
+        id: String,
     },
 }
 

@@ -7,6 +7,7 @@ use clap::CommandFactory;
 use super::args::{Args, List, Listed, SchemaOf};
 use super::{Code, Ended, Failure, out, out_json};
 use crate::model::experiment::Profile;
+use crate::spec::catalogue;
 use crate::{spec, store};
 
 #[derive(serde::Serialize)]
@@ -15,15 +16,22 @@ struct Row {
     about: String,
 }
 
+fn context(profile: Profile) -> spec::Context {
+    spec::Context { capabilities: store::capabilities(), profile, stores: None, sets: Vec::new() }
+}
+
 pub fn list(list: &List) -> Ended {
     let rows: Vec<Row> = match list.what {
         Listed::Rules => {
-            let context = spec::Context { capabilities: store::capabilities(), profile: Profile::Standard, sets: Vec::new() };
-            let parsed = spec::rules().into_iter().map(|source| spec::parse(&source, &context)).collect::<Result<Vec<_>, _>>()?;
+            let sources: Vec<spec::Source> = catalogue::rules().into_iter().filter_map(catalogue::rule).collect();
+            let parsed = sources.iter().map(|source| spec::parse(source, &context(Profile::Standard))).collect::<Result<Vec<_>, _>>()?;
             parsed.into_iter().map(|experiment| Row { name: experiment.rule.id, about: experiment.rule.title }).collect()
         }
-        Listed::Suites => spec::suites()?.into_iter().map(|suite| Row { about: format!("{} ({} rules)", suite.about, suite.rules.len()), name: suite.name }).collect(),
-        Listed::Topologies => spec::topologies()?.into_iter().map(|(topology, about)| Row { name: topology.name, about }).collect(),
+        Listed::Suites => catalogue::suites()?
+            .into_iter()
+            .map(|suite| Row { about: format!("{} ({} rules)", suite.about, suite.rules.len()), name: suite.name })
+            .collect(),
+        Listed::Topologies => catalogue::topologies()?.into_iter().map(|(topology, about)| Row { name: topology.name, about }).collect(),
         Listed::Stores => store::capabilities()
             .into_iter()
             .map(|capability| {
@@ -43,7 +51,7 @@ pub fn list(list: &List) -> Ended {
 }
 
 pub fn show(rule: &str) -> Ended {
-    for source in spec::resolve(rule).map_err(Failure::input)? {
+    for source in catalogue::resolve(rule).map_err(Failure::input)? {
         out(&format!("# {}\n{}\n", source.origin, source.text.trim_end()));
     }
     Ok(Code::Ok)
@@ -53,17 +61,14 @@ pub fn check(files: &[PathBuf]) -> Ended {
     let mut code = Code::Ok;
     for file in files {
         let path = file.display().to_string();
-        let result = spec::read(file).and_then(|source| {
-            let mut last = None;
-            for profile in Profile::ALL {
-                let context = spec::Context { capabilities: store::capabilities(), profile, sets: Vec::new() };
-                last = Some(spec::parse(&source, &context)?);
-            }
-            Ok(last)
+        let checked = std::fs::read_to_string(file).map_err(|error| format!("{path}: {error}")).and_then(|text| {
+            let source = spec::Source::read_from(&path, text);
+            spec::parse(&source, &context(Profile::Standard)).map_err(|error| error.to_string())
         });
-        match result {
-            Ok(Some(experiment)) => out(&format!("{path}: {} variants, {} criteria, good\n", experiment.variants.len(), experiment.criteria.len())),
-            Ok(None) => {}
+        match checked {
+            Ok(experiment) => {
+                out(&format!("{path}: {} variants, {} criteria, good\n", experiment.variants.len(), experiment.criteria.len()))
+            }
             Err(error) => {
                 eprintln!("ballpark: {error}");
                 code = Code::Input;
@@ -75,8 +80,8 @@ pub fn check(files: &[PathBuf]) -> Ended {
 
 pub fn schema(what: SchemaOf) -> Ended {
     match what {
-        SchemaOf::Rules => out_json(&spec::schema()),
-        SchemaOf::Results => out_json(&spec::results_schema()),
+        SchemaOf::Rules => out_json(&spec::schema::schema()?),
+        SchemaOf::Results => out_json(&spec::schema::results_schema()),
     }
 }
 

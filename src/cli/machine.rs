@@ -1,7 +1,5 @@
 //! `doctor` and `install`.
 
-use std::io::IsTerminal;
-
 use anyhow::anyhow;
 
 use super::{Code, Ended, Failure, out, out_json};
@@ -31,7 +29,7 @@ struct FoundStore {
 pub fn doctor(json: bool) -> Ended {
     let here = std::env::current_dir()?;
     let (client_cores, server_cores) = probe::split_cores();
-    let host = HostInfo { client_cores, server_cores, ..probe::host(&here) };
+    let host = HostInfo { client_cores, server_cores, cgroup: topology::cgroup_kind().to_string(), ..probe::host(&here) };
     let stores: Vec<FoundStore> = Product::ALL
         .into_iter()
         .map(|product| {
@@ -44,7 +42,7 @@ pub fn doctor(json: bool) -> Ended {
             }
         })
         .collect();
-    let diagnosis = Diagnosis { advice: probe::advice(&host), host, stores };
+    let diagnosis = Diagnosis { advice: advice(&host), host, stores };
     if json {
         return out_json(&diagnosis);
     }
@@ -77,7 +75,9 @@ pub fn install(stores: &[String]) -> Ended {
     let all = [Product::Postgres, Product::Redis, Product::Cassandra];
     let wanted = stores
         .iter()
-        .map(|name| all.into_iter().find(|product| product.name() == name).ok_or_else(|| anyhow!("{name} is none of postgres, redis, cassandra")))
+        .map(|name| {
+            all.into_iter().find(|product| product.name() == name).ok_or_else(|| anyhow!("{name} is none of postgres, redis, cassandra"))
+        })
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::input)?;
     install_missing(if wanted.is_empty() { &all } else { &wanted })?;
@@ -86,21 +86,42 @@ pub fn install(stores: &[String]) -> Ended {
 
 /// Says what it will install, and installs it. Nothing happens where nothing is missing.
 pub fn install_missing(products: &[Product]) -> Result<(), Failure> {
-    let missing: Vec<Product> = products.iter().copied().filter(|product| matches!(topology::find(*product), Found::Missing { .. })).collect();
+    let missing: Vec<Product> =
+        products.iter().copied().filter(|product| matches!(topology::find(*product), Found::Missing { .. })).collect();
     if missing.is_empty() {
         eprintln!("nothing to install: {} found", products.iter().map(|product| product.title()).collect::<Vec<_>>().join(", "));
         return Ok(());
     }
-    let steps = topology::install_plan(&missing)?;
+    let steps = topology::install_plan(&missing);
     eprintln!("to install:");
     for step in &steps {
         eprintln!("  {}: {}", step.what, step.command.join(" "));
     }
-    let terminal = std::io::stderr().is_terminal();
-    topology::install(&steps, &mut |text: &str| {
-        if !terminal || !text.is_empty() {
-            eprintln!("{text}");
-        }
+    topology::install(&steps, &mut |progress| match progress {
+        topology::Progress::Step(step) => eprintln!("{}", step.what),
+        topology::Progress::Line(line) => eprintln!("  {line}"),
     })?;
     Ok(())
+}
+
+/// What could be mended, with the command.
+fn advice(host: &HostInfo) -> Vec<String> {
+    let limits = probe::limits();
+    let mut advice = Vec::new();
+    if host.cores < 2 {
+        advice.push("one core: client and servers share it, and every capacity is that of both together".to_owned());
+    }
+    if limits.open_files.is_some_and(|files| files < 4096) {
+        advice.push("few open files are allowed; raise it with `ulimit -n 65536`".to_owned());
+    }
+    if limits.swap_bytes.is_some_and(|bytes| bytes > 0) {
+        advice.push("swap is on: a server that swaps measures the disk; `swapoff -a` while measuring".to_owned());
+    }
+    if !host.governor.is_empty() && host.governor != "performance" && host.governor != "unknown" {
+        advice.push(format!("the frequency governor is {}; `cpupower frequency-set -g performance` steadies figures", host.governor));
+    }
+    if limits.memory_available_bytes.is_some_and(|bytes| bytes < 3 << 30) {
+        advice.push("less than 3 GB of memory is free; Cassandra will not fit beside the others".to_owned());
+    }
+    advice
 }

@@ -1,6 +1,6 @@
 //! The command line: arguments, one file a subcommand, progress, exit codes. The only module that prints.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the module that prints")]
+#![expect(clippy::print_stderr, reason = "this is the module that prints")]
 
 mod args;
 mod catalogue;
@@ -73,8 +73,8 @@ pub fn main() -> ExitCode {
         eprintln!("ballpark: signals cannot be watched: {error}");
     }
     let ended = match args.command {
-        Command::Quick(quick) => run::quick(quick, cancel),
-        Command::Run(options) => run::run(&options, cancel),
+        Command::Quick(quick) => run::quick(quick, cancel.clone()),
+        Command::Run(options) => run::run(&options, cancel.clone()),
         Command::List(list) => catalogue::list(&list),
         Command::Show { rule } => catalogue::show(&rule),
         Command::Check { files } => catalogue::check(&files),
@@ -82,10 +82,10 @@ pub fn main() -> ExitCode {
         Command::Report { runs } => report::report(&runs),
         Command::Doctor { json } => machine::doctor(json),
         Command::Install { stores } => machine::install(&stores),
-        Command::Up { topology, json } => up::up(&topology, json),
+        Command::Up { topology, json } => up::up(&topology, json, &cancel),
         Command::Ps { json } => up::ps(json),
         Command::Down { id, all } => up::down(id.as_deref(), all),
-        Command::Hold { spec } => up::hold(&spec, &cancel),
+        Command::Hold { directory, id } => up::hold(&directory, &id),
         Command::Completions { shell } => catalogue::completions(shell),
     };
     match ended {
@@ -118,7 +118,10 @@ fn watch_signals(cancel: &Arc<AtomicBool>) -> std::io::Result<()> {
                     _ = terminate.recv() => {}
                 }
                 if cancel.swap(true, Ordering::Relaxed) {
-                    #[expect(clippy::exit, reason = "a second Ctrl-C must work even if the orderly end hangs; nodes die with this process")]
+                    #[expect(
+                        clippy::exit,
+                        reason = "a second Ctrl-C must work even if the orderly end hangs; nodes die with this process"
+                    )]
                     std::process::exit(Code::Interrupted as i32);
                 }
                 eprintln!("\nballpark: ending; what is measured is kept (once more to end at once)");

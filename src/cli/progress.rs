@@ -47,7 +47,11 @@ impl Display {
             },
             Progress::Loaded { store, done, total } => {
                 if let Some(bar) = &self.bar {
-                    bar.set_message(format!("loading {store}: {} of {} rows", show(done as f64, Unit::Count), show(total as f64, Unit::Count)));
+                    bar.set_message(format!(
+                        "loading {store}: {} of {} rows",
+                        show(done as f64, Unit::Count),
+                        show(total as f64, Unit::Count)
+                    ));
                 }
             }
             Progress::Rule { id, index, count } => {

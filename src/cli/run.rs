@@ -11,9 +11,10 @@ use super::progress::Display;
 use super::{Code, Ended, Failure, color, machine, out};
 use crate::base::units::{Elapsed, Unit, show};
 use crate::model::criterion::Verdict;
-use crate::model::experiment::{Experiment, Profile};
+use crate::model::experiment::Profile;
 use crate::model::results::Results;
 use crate::model::topology::Product;
+use crate::spec::Loaded;
 use crate::trial::{self, Options, plan::Plan};
 use crate::{probe, report, rundir, spec, store};
 
@@ -30,33 +31,17 @@ pub fn run(options: &Run, cancel: Arc<AtomicBool>) -> Ended {
     start(&options.targets, profile, &options.common, &command, cancel)
 }
 
-fn experiments(targets: &[String], profile: Profile, common: &Common) -> Result<Vec<Experiment>, Failure> {
-    let sets = common
-        .set
-        .iter()
-        .map(|text| text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| anyhow!("--set {text}: write KEY=VALUE, such as --set keys.count=50k")))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Failure::input)?;
-    if let Some(unknown) = common.stores.iter().flatten().find(|name| store::driver(name).is_none()) {
-        let known: Vec<&str> = store::capabilities().iter().map(|capability| capability.name).collect();
-        return Err(Failure::input(anyhow!("--stores {unknown}: no store is called so; there are {}", known.join(", "))));
-    }
-    let context = spec::Context { capabilities: store::capabilities(), profile, sets };
-    let mut found: Vec<Experiment> = Vec::new();
-    for target in targets {
-        for source in spec::resolve(target).map_err(Failure::input)? {
-            let experiment = spec::parse(&source, &context).map_err(Failure::input)?;
-            if !found.iter().any(|other| other.rule.id == experiment.rule.id) {
-                found.push(experiment);
-            }
-        }
-    }
-    Ok(found)
+fn experiments(targets: &[String], profile: Profile, common: &Common) -> Result<Loaded, Failure> {
+    let sets = common.set.iter().map(|text| spec::split_set(text)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
+    let context = spec::Context { capabilities: store::capabilities(), profile, stores: common.stores.clone(), sets };
+    let sources = spec::catalogue::resolve_all(targets).map_err(Failure::input)?;
+    spec::parse_all(&sources, &context).map_err(Failure::input)
 }
 
 fn start(targets: &[String], profile: Profile, common: &Common, command: &str, cancel: Arc<AtomicBool>) -> Ended {
-    let experiments = experiments(targets, profile, common)?;
-    spec::check_memory(&experiments, probe::memory_bytes()).map_err(Failure::input)?;
+    let loaded = experiments(targets, profile, common)?;
+    let here = probe::host(std::path::Path::new("."));
+    spec::check_memory(&loaded.experiments, here.memory_bytes).map_err(Failure::input)?;
     let name: String = targets[0].rsplit('/').next().unwrap_or("run").trim_end_matches(".toml").chars().take(40).collect();
     let options = Options {
         profile,
@@ -70,7 +55,7 @@ fn start(targets: &[String], profile: Profile, common: &Common, command: &str, c
         name,
         cancel,
     };
-    let plan = trial::plan::plan(experiments, &options, common.stores.as_deref());
+    let plan = trial::plan::plan(loaded, &options);
     print_plan(&plan, common.dry_run);
     if common.dry_run {
         return Ok(Code::Ok);
@@ -148,13 +133,22 @@ fn print_plan(plan: &Plan, dry_run: bool) {
         if dry_run {
             text.push_str(&format!("  {id}: {} rounds\n", planned.rounds));
             for variant in planned.variants.iter().filter(|variant| variant.not_run.is_none()) {
-                let shared = if variant.trials_dir.starts_with(&format!("trials/{id}/")) { String::new() } else { format!(" (trials of {})", variant.trials_dir) };
+                let shared = if variant.trials_dir.starts_with(&format!("trials/{id}/")) {
+                    String::new()
+                } else {
+                    format!(" (trials of {})", variant.trials_dir)
+                };
                 text.push_str(&format!("    {}: {}; {}{shared}\n", variant.name, variant.target, variant.load));
             }
         }
     }
     let nodes: Vec<&str> = plan.topologies.iter().map(|topology| topology.name.as_str()).collect();
-    let trials: usize = plan.experiments.iter().filter(|planned| planned.not_run.is_none()).map(|planned| planned.variants.len() * planned.rounds as usize).sum();
+    let trials: usize = plan
+        .experiments
+        .iter()
+        .filter(|planned| planned.not_run.is_none())
+        .map(|planned| planned.variants.len() * planned.rounds as usize)
+        .sum();
     let head = format!(
         "{} rules, {trials} trials at most; servers: {}; memory about {}; expected time {}\n",
         plan.experiments.len(),

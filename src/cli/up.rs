@@ -1,5 +1,6 @@
 //! `up`, `ps`, `down`: servers to look at by hand.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::anyhow;
@@ -7,8 +8,8 @@ use anyhow::anyhow;
 use super::{Code, Ended, Failure, out, out_json};
 use crate::base::units::{Unit, show};
 use crate::model::topology::{Endpoint, Product, Topology};
-use crate::spec;
-use crate::topology::keeper::{self, Kept};
+use crate::topology::keeper::{self, State};
+use crate::{probe, spec};
 
 /// How a person connects to a node.
 fn connect(product: Product, endpoint: &Endpoint) -> String {
@@ -20,19 +21,32 @@ fn connect(product: Product, endpoint: &Endpoint) -> String {
     }
 }
 
-fn lines(kept: &Kept) -> String {
+fn lines(kept: &State) -> String {
     let mut text = String::new();
     for (node, endpoint) in kept.topology.nodes.iter().zip(&kept.endpoints) {
-        text.push_str(&format!("{}  {}  {}:{}  {}\n", kept.id, node.product, endpoint.host, endpoint.port, connect(node.product, endpoint)));
+        text.push_str(&format!(
+            "{}  {}  {}:{}  {}\n",
+            kept.id,
+            node.product,
+            endpoint.host,
+            endpoint.port,
+            connect(node.product, endpoint)
+        ));
     }
     text
 }
 
-pub fn up(name: &str, json: bool) -> Ended {
-    let topology: Topology = spec::topology(name).map_err(Failure::input)?;
-    eprintln!("starting {name}: about {} of memory", show(topology.nodes.iter().map(|node| node.memory_bytes).sum::<u64>() as f64, Unit::Bytes));
-    let arguments = |spec: &str| vec!["hold".to_owned(), spec.to_owned()];
-    let kept = keeper::start(&topology, &arguments)?;
+pub fn up(name: &str, json: bool, cancel: &AtomicBool) -> Ended {
+    let topology: Topology = spec::catalogue::topology(name).map_err(Failure::input)?;
+    eprintln!(
+        "starting {name}: about {} of memory",
+        show(topology.nodes.iter().map(|node| node.memory_bytes).sum::<u64>() as f64, Unit::Bytes)
+    );
+    let (_, servers) = probe::split_cores();
+    let kept = keeper::start(&keeper::state_dir(), &topology, Some(servers), &["hold".into()], cancel)?;
+    for note in &kept.notes {
+        eprintln!("{note}");
+    }
     if json {
         return out_json(&kept);
     }
@@ -42,7 +56,7 @@ pub fn up(name: &str, json: bool) -> Ended {
 }
 
 pub fn ps(json: bool) -> Ended {
-    let all = keeper::list()?;
+    let all = keeper::list(&keeper::state_dir())?;
     if json {
         return out_json(&all);
     }
@@ -56,22 +70,25 @@ pub fn ps(json: bool) -> Ended {
 }
 
 pub fn down(id: Option<&str>, all: bool) -> Ended {
-    let running = keeper::list()?;
-    let chosen: Vec<&Kept> = running.iter().filter(|kept| all || Some(kept.id.as_str()) == id).collect();
+    let running = keeper::list(&keeper::state_dir())?;
+    let chosen: Vec<&State> = running.iter().filter(|kept| all || Some(kept.id.as_str()) == id).collect();
     if chosen.is_empty() && !all {
         let ids: Vec<&str> = running.iter().map(|kept| kept.id.as_str()).collect();
-        return Err(Failure::input(anyhow!("nothing called {} is running; there is {}", id.unwrap_or_default(), if ids.is_empty() { "nothing".to_owned() } else { ids.join(", ") })));
+        return Err(Failure::input(anyhow!(
+            "nothing called {} is running; there is {}",
+            id.unwrap_or_default(),
+            if ids.is_empty() { "nothing".to_owned() } else { ids.join(", ") }
+        )));
     }
     for kept in chosen {
-        keeper::stop(&kept.id)?;
+        keeper::stop(&keeper::state_dir(), &kept.id)?;
         eprintln!("ended {}", kept.id);
     }
     Ok(Code::Ok)
 }
 
 /// The body of the keeper's process.
-pub fn hold(spec: &str, cancel: &AtomicBool) -> Ended {
-    keeper::hold(spec, cancel)?;
+pub fn hold(directory: &Path, id: &str) -> Ended {
+    keeper::hold(directory, id)?;
     Ok(Code::Ok)
 }
-

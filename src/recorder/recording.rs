@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 
 use super::log::LogWriter;
 use super::thread::{PackedCell, PackedInterval, ThreadRecording};
@@ -110,6 +110,24 @@ impl Recording {
             }
         }
         Ok(recording)
+    }
+
+    /// The requests of a probe, all ended `ok`, in one interval of `duration` ns.
+    ///
+    /// # Errors
+    /// When the requests were counted with bounds that do not fit the recorder's.
+    pub fn of_probe(kind: OpKind, requests: &Histogram<u64>, duration: Nanos) -> Result<Self, RecorderError> {
+        let mut sum = histogram()?;
+        sum.add(requests).map_err(|error| RecorderError::new("merge", error))?;
+        let mut bytes = Vec::new();
+        V2Serializer::new().serialize(&sum, &mut bytes).map_err(|error| RecorderError::new("pack", error))?;
+        let mut outcomes = [0; 9];
+        outcomes[Outcome::Ok.index()] = requests.len();
+        let cell = PackedCell { kind, response: bytes.clone(), service: bytes, outcomes };
+        let packed = PackedInterval { index: 0, cells: vec![cell], lag: Vec::new() };
+        let interval = duration.max(1);
+        let part = ThreadRecording { start: 0, interval, last_index: 0, intervals: vec![packed], last_end: duration };
+        Self::merge(vec![part], interval)
     }
 
     /// All kinds together; the histograms of a trial.

@@ -105,8 +105,12 @@ fn ratio(of: Metric, variant: &str, against: &str, bound: Bound, figures: Figure
     };
     let verdict = decide(interval, low, high);
     let place = match (verdict, bound) {
-        (Verdict::Confirmed, Bound::Above(threshold)) | (Verdict::Refuted, Bound::Below(threshold)) => format!("wholly above {}", show(threshold, Unit::Ratio)),
-        (Verdict::Confirmed, Bound::Below(threshold)) | (Verdict::Refuted, Bound::Above(threshold)) => format!("wholly below {}", show(threshold, Unit::Ratio)),
+        (Verdict::Confirmed, Bound::Above(threshold)) | (Verdict::Refuted, Bound::Below(threshold)) => {
+            format!("wholly above {}", show(threshold, Unit::Ratio))
+        }
+        (Verdict::Confirmed, Bound::Below(threshold)) | (Verdict::Refuted, Bound::Above(threshold)) => {
+            format!("wholly below {}", show(threshold, Unit::Ratio))
+        }
         (_, Bound::Above(threshold) | Bound::Below(threshold)) => format!("not clear of {}", show(threshold, Unit::Ratio)),
     };
     let why = format!(
@@ -146,7 +150,13 @@ fn band(of: Metric, variant: &str, low: f64, high: f64, figures: Figures) -> Jud
         show_interval(interval.value, interval.low, interval.high, unit),
         few(interval.n)
     );
-    Judged { verdict, why, estimate: Some(estimate(interval, unit)), rounds: rounds.len(), evidence: Evidence { rounds, ..Evidence::default() } }
+    Judged {
+        verdict,
+        why,
+        estimate: Some(estimate(interval, unit)),
+        rounds: rounds.len(),
+        evidence: Evidence { rounds, ..Evidence::default() },
+    }
 }
 
 fn curve(name: &str, points: &[SweepPoint], values: &[Vec<f64>], unit: Unit) -> Curve {
@@ -240,7 +250,15 @@ fn crossover(of: Metric, over: &str, sides: [(&String, &Vec<SweepPoint>); 2], fi
     if gaps.len() < 2 || gaps.len() != a.len() {
         return not_run(format!("{} has fewer than two rounds in which all points are valid", of.title()));
     }
-    let sign = |interval: &Interval| if interval.low > 1.0 { 1 } else if interval.high < 1.0 { -1 } else { 0 };
+    let sign = |interval: &Interval| {
+        if interval.low > 1.0 {
+            1
+        } else if interval.high < 1.0 {
+            -1
+        } else {
+            0
+        }
+    };
     let signs: Vec<i32> = gaps.iter().map(sign).collect();
     let (start, end) = (signs[0], signs[signs.len() - 1]);
     let x: Vec<f64> = first.iter().map(|point| point.x).collect();
@@ -264,9 +282,16 @@ fn crossover(of: Metric, over: &str, sides: [(&String, &Vec<SweepPoint>); 2], fi
     let why = match (verdict, place) {
         (Verdict::Confirmed, Some(at)) => {
             let at = show_interval(at.value, at.low, at.high, Unit::Count);
-            format!("{} has the higher {} at the start and {} at the end; they change places at {over} = {at}", leader(start), of.title(), leader(end))
+            format!(
+                "{} has the higher {} at the start and {} at the end; they change places at {over} = {at}",
+                leader(start),
+                of.title(),
+                leader(end)
+            )
         }
-        (Verdict::Refuted, _) => format!("{} has the higher {} at every {over} measured: they do not change places", leader(start), of.title()),
+        (Verdict::Refuted, _) => {
+            format!("{} has the higher {} at every {over} measured: they do not change places", leader(start), of.title())
+        }
         _ => format!("which of {first_name} and {second_name} has the higher {} is not clear at both ends of {over}{}", of.title(), few(n)),
     };
     let unit = of.unit();
@@ -275,7 +300,11 @@ fn crossover(of: Metric, over: &str, sides: [(&String, &Vec<SweepPoint>); 2], fi
         why,
         estimate: place.map(|at| estimate(at, Unit::Count)),
         rounds: n,
-        evidence: Evidence { rounds: crossings, curves: vec![curve(first_name, first, a, unit), curve(second_name, second, b, unit)], steps: Vec::new() },
+        evidence: Evidence {
+            rounds: crossings,
+            curves: vec![curve(first_name, first, a, unit), curve(second_name, second, b, unit)],
+            steps: Vec::new(),
+        },
     }
 }
 
@@ -339,9 +368,12 @@ mod tests {
     #[test]
     fn a_band_tells_above_from_below() {
         let range = criterion(Test::Range { of: metric(), variant: "a".to_owned(), low: 1_000.0, high: 10_000.0 });
-        for (level, expected, phrase) in
-            [(5_000.0, Verdict::Confirmed, "within"), (50_000.0, Verdict::Refuted, "above"), (100.0, Verdict::Refuted, "below"), (10_000.0, Verdict::Inconclusive, "not clear")]
-        {
+        for (level, expected, phrase) in [
+            (5_000.0, Verdict::Confirmed, "within"),
+            (50_000.0, Verdict::Refuted, "above"),
+            (100.0, Verdict::Refuted, "below"),
+            (10_000.0, Verdict::Inconclusive, "not clear"),
+        ] {
             let rounds = [1.0, 1.01, 0.99, 1.0, 1.02].map(|factor| Some(level * factor)).to_vec();
             let judgement = verdict(&range, &[("a", rounds)]);
             assert_eq!(judgement.verdict, expected);
@@ -379,7 +411,8 @@ mod tests {
 
     #[test]
     fn curves_that_change_places_cross_where_interpolation_says() {
-        let side = |name: &str| sweep(3).into_iter().map(|point| SweepPoint { variant: format!("{name}{}", point.variant), ..point }).collect();
+        let side =
+            |name: &str| sweep(3).into_iter().map(|point| SweepPoint { variant: format!("{name}{}", point.variant), ..point }).collect();
         let test = |second: [f64; 3]| {
             let (first_points, second_points): (Vec<SweepPoint>, Vec<SweepPoint>) = (side("a"), side("b"));
             let criterion = criterion(Test::Crossover {

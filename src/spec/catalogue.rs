@@ -15,7 +15,8 @@ macro_rules! files {
 }
 
 /// All files. A new one is one line here.
-pub(super) static BUILT_IN: Library = Library { rules: files![
+pub(super) static BUILT_IN: Library = Library {
+    rules: files![
         "rules/machine/machine-disk-latency.toml",
         "rules/machine/machine-disk-throughput.toml",
         "rules/machine/machine-objects-in-memory.toml",
@@ -29,7 +30,8 @@ pub(super) static BUILT_IN: Library = Library { rules: files![
         "rules/durability/durability-fsync.toml",
         "rules/cache/cache-read-latency.toml",
         "rules/self/self-comparison.toml",
-    ], mixes: files![
+    ],
+    mixes: files![
         "mixes/balanced.toml",
         "mixes/five-to-one.toml",
         "mixes/hundred-to-one.toml",
@@ -44,7 +46,8 @@ pub(super) static BUILT_IN: Library = Library { rules: files![
         "mixes/ycsb-d.toml",
         "mixes/ycsb-e.toml",
         "mixes/ycsb-f.toml",
-    ], topologies: files![
+    ],
+    topologies: files![
         "topologies/cassandra-batch.toml",
         "topologies/cassandra-single.toml",
         "topologies/postgres-single.toml",
@@ -52,7 +55,8 @@ pub(super) static BUILT_IN: Library = Library { rules: files![
         "topologies/redis-aof-everysec.toml",
         "topologies/redis-single.toml",
         "topologies/scylla-single.toml",
-    ], suites: files![
+    ],
+    suites: files![
         "suites/all.toml",
         "suites/capacity.toml",
         "suites/machine.toml",
@@ -60,7 +64,8 @@ pub(super) static BUILT_IN: Library = Library { rules: files![
         "suites/schema.toml",
         "suites/sql-vs-nosql.toml",
         "suites/storage.toml",
-    ] };
+    ],
+};
 
 /// The origin of files that are embedded.
 const EMBEDDED: &str = "built in";

@@ -5,10 +5,10 @@
 mod answer;
 pub mod cql;
 pub mod null;
-#[cfg(test)]
-pub mod scripted;
 pub mod postgres;
 pub mod redis;
+#[cfg(test)]
+pub mod scripted;
 mod sql;
 pub mod sqlite;
 

@@ -102,7 +102,10 @@ fn judge(
                 match (stored.is_empty(), bound, invalid) {
                     (true, ..) => Some(format!("no trial of `{name}` was finished")),
                     (_, _, Some(why)) => Some(format!("no valid trial of `{name}`: {why}")),
-                    (_, true, _) => Some(format!("the client was the bottleneck in every trial of `{name}`, so its {} says nothing", criterion.test.metric().title())),
+                    (_, true, _) => Some(format!(
+                        "the client was the bottleneck in every trial of `{name}`, so its {} says nothing",
+                        criterion.test.metric().title()
+                    )),
                     _ => None,
                 }
             })
@@ -150,8 +153,9 @@ fn gather_warnings<'a>(
 }
 
 fn variant_result(run: &RunDir, stored: &[StoredTrial]) -> Result<VariantResult, RunDirError> {
-    let mut response = empty();
-    let mut service = empty();
+    let bad = |error: recorder::RecorderError| RunDirError::Content { path: run.path().to_owned(), text: error.to_string() };
+    let mut response = recorder::histogram().map_err(bad)?;
+    let mut service = recorder::histogram().map_err(bad)?;
     let mut throughput = Vec::new();
     let mut logs: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for trial in stored.iter().filter(|trial| trial.record.valid) {
@@ -171,11 +175,6 @@ fn variant_result(run: &RunDir, stored: &[StoredTrial]) -> Result<VariantResult,
         figures: logs.iter().map(|(name, logs)| (name.clone(), mean(logs).exp())).collect(),
         ..VariantResult::default()
     })
-}
-
-fn empty() -> Histogram<u64> {
-    // 3 digits are always accepted.
-    Histogram::new(3).unwrap_or_else(|_| unreachable!("three significant digits are within the library's range"))
 }
 
 fn merge(run: &RunDir, trial: &StoredTrial, suffix: &str, into: &mut Histogram<u64>) -> Result<(), RunDirError> {

@@ -58,9 +58,14 @@ pub fn figure(record: &TrialRecord, metric: Metric) -> Option<f64> {
             (hit + miss > 0.0).then(|| hit / (hit + miss))
         }
         (Quantity::ErrorShare, _) => (ended > 0).then(|| (ended - record.ops) as f64 / ended as f64),
-        (Quantity::Bandwidth | Quantity::DiskBytesPerRow | Quantity::DiskFactor | Quantity::MemoryBytesPerRow | Quantity::ObjectsPer128Gb, _) => {
-            record.figures.get(&metric.to_string()).copied()
-        }
+        (
+            Quantity::Bandwidth
+            | Quantity::DiskBytesPerRow
+            | Quantity::DiskFactor
+            | Quantity::MemoryBytesPerRow
+            | Quantity::ObjectsPer128Gb,
+            _,
+        ) => record.figures.get(&metric.to_string()).copied(),
     };
     figure.filter(|figure| figure.is_finite())
 }

@@ -8,6 +8,7 @@ use crate::model::experiment::{Activity, Experiment, Variant};
 use crate::model::manifest::{PlannedExperiment, PlannedVariant};
 use crate::model::target::Target;
 use crate::model::topology::{Product, Topology};
+use crate::spec::{LeftOut, Loaded};
 use crate::topology::{self, Found};
 
 /// What is planned.
@@ -27,7 +28,8 @@ pub struct Plan {
 type Missing = HashMap<Product, Option<String>>;
 
 /// Makes the plan. Looks for servers on this machine, and starts nothing.
-pub fn plan(mut experiments: Vec<Experiment>, options: &Options, only: Option<&[String]>) -> Plan {
+pub fn plan(loaded: Loaded, options: &Options) -> Plan {
+    let Loaded { mut experiments, left_out } = loaded;
     let missing: Missing = Product::ALL
         .into_iter()
         .map(|product| match topology::find(product) {
@@ -40,13 +42,18 @@ pub fn plan(mut experiments: Vec<Experiment>, options: &Options, only: Option<&[
     }
     let mut planned: Vec<PlannedExperiment> = Vec::new();
     for experiment in experiments {
-        let next = plan_experiment(experiment, options, only, &missing, &planned);
+        let next = plan_experiment(experiment, options, &missing, &planned);
         planned.push(next);
     }
+    planned.extend(left_out.into_iter().map(|LeftOut { rule, why }| {
+        let experiment =
+            Experiment { rule, variants: Vec::new(), criteria: Vec::new(), rounds: None, source: String::new(), origin: String::new() };
+        PlannedExperiment { experiment, rounds: 0, not_run: Some(why.to_string()), variants: Vec::new() }
+    }));
     let mut topologies: Vec<Topology> = Vec::new();
     for (variant, _) in running(&planned) {
         for topology in variant.target().map(Target::topologies).unwrap_or_default() {
-            if !topologies.contains(topology) {
+            if !topologies.iter().any(|known| known.nodes == topology.nodes) {
                 topologies.push(topology.clone());
             }
         }
@@ -58,9 +65,11 @@ pub fn plan(mut experiments: Vec<Experiment>, options: &Options, only: Option<&[
 /// Variants that will really run trials of their own.
 fn running(planned: &[PlannedExperiment]) -> impl Iterator<Item = (&Variant, &PlannedExperiment)> {
     planned.iter().filter(|planned| planned.not_run.is_none()).flat_map(|planned| {
-        let own = planned.variants.iter().zip(&planned.experiment.variants).filter(|(plan, variant)| {
-            plan.not_run.is_none() && plan.trials_dir == own_dir(planned, &variant.name)
-        });
+        let own = planned
+            .variants
+            .iter()
+            .zip(&planned.experiment.variants)
+            .filter(|(plan, variant)| plan.not_run.is_none() && plan.trials_dir == own_dir(planned, &variant.name));
         own.map(move |(_, variant)| (variant, planned))
     })
 }
@@ -101,20 +110,14 @@ fn prefer_found(activity: &mut Activity, missing: &Missing) {
     }
 }
 
-fn plan_experiment(
-    experiment: Experiment,
-    options: &Options,
-    only: Option<&[String]>,
-    missing: &Missing,
-    earlier: &[PlannedExperiment],
-) -> PlannedExperiment {
+fn plan_experiment(experiment: Experiment, options: &Options, missing: &Missing, earlier: &[PlannedExperiment]) -> PlannedExperiment {
     let mut variants: Vec<PlannedVariant> = experiment
         .variants
         .iter()
         .map(|variant| PlannedVariant {
             name: variant.name.clone(),
             trials_dir: trials_dir(&experiment, &variant.name),
-            not_run: unavailable(variant, only, missing),
+            not_run: unavailable(variant, missing),
             load: describe::load(variant, None),
             target: describe::target(variant),
             ..PlannedVariant::default()
@@ -127,13 +130,8 @@ fn plan_experiment(
     PlannedExperiment { rounds: rounds(&experiment, options), not_run, variants, experiment }
 }
 
-fn unavailable(variant: &Variant, only: Option<&[String]>, missing: &Missing) -> Option<String> {
+fn unavailable(variant: &Variant, missing: &Missing) -> Option<String> {
     let target = variant.target()?;
-    if let Some(only) = only
-        && let Some(store) = target.stores().into_iter().find(|store| !only.iter().any(|name| name == store))
-    {
-        return Some(format!("{store} was left out by --stores"));
-    }
     let nodes = target.topologies().into_iter().flat_map(|topology| &topology.nodes);
     nodes.into_iter().find_map(|node| missing[&node.product].clone())
 }
@@ -150,7 +148,8 @@ fn share(experiment: &Experiment, variants: &mut [PlannedVariant], rounds: u32, 
         };
         for (variant, plan) in experiment.variants.iter().zip(variants.iter_mut()) {
             let Some(source) = twin(&variant.name) else { continue };
-            let involved: Vec<_> = experiment.criteria.iter().filter(|criterion| criterion.test.variants().contains(&variant.name.as_str())).collect();
+            let involved: Vec<_> =
+                experiment.criteria.iter().filter(|criterion| criterion.test.variants().contains(&variant.name.as_str())).collect();
             let within = involved.iter().all(|criterion| criterion.test.variants().into_iter().all(|name| twin(name).is_some()));
             if !involved.is_empty() && within && !variant.workload.changes_row_count() {
                 plan.trials_dir.clone_from(&source.trials_dir);
@@ -169,7 +168,9 @@ fn expected(planned: &[PlannedExperiment], topologies: &[Topology], options: &Op
             let overhead = Duration::from_millis(60);
             match variant.activity {
                 Activity::Load { .. } => warmup + Duration::from_millis(700) + (trial + profile.settle() + overhead) * planned.rounds,
-                Activity::Fill { ref rows, .. } => Duration::from_secs_f64(0.3 + rows.last().copied().unwrap_or(0) as f64 / 100_000.0) * planned.rounds,
+                Activity::Fill { ref rows, .. } => {
+                    Duration::from_secs_f64(0.3 + rows.last().copied().unwrap_or(0) as f64 / 100_000.0) * planned.rounds
+                }
                 Activity::Probe(_) => Duration::from_secs(1) + trial * planned.rounds,
             }
         })

@@ -78,7 +78,7 @@ impl Stage {
 
     /// The cluster of a topology, started at its first use and kept for the run: equal topologies are the same servers.
     fn cluster(&mut self, wanted: &Topology, report: Report) -> Result<usize> {
-        if let Some(index) = self.clusters.iter().position(|cluster| cluster.topology == *wanted) {
+        if let Some(index) = self.clusters.iter().position(|cluster| cluster.topology.nodes == wanted.nodes) {
             return Ok(index);
         }
         let same_name = self.clusters.iter().filter(|cluster| cluster.topology.name == wanted.name).count();
@@ -115,7 +115,10 @@ impl Stage {
     }
 
     fn node_names(&self, target: &Target) -> Vec<String> {
-        let clusters = target.topologies().into_iter().filter_map(|wanted| self.clusters.iter().find(|cluster| cluster.topology == *wanted));
+        let clusters = target
+            .topologies()
+            .into_iter()
+            .filter_map(|wanted| self.clusters.iter().find(|cluster| cluster.topology.nodes == wanted.nodes));
         clusters.flat_map(|cluster| &cluster.nodes).map(|node| node.name().to_owned()).collect()
     }
 

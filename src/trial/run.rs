@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
@@ -11,9 +11,9 @@ use super::figures::{CLIENT_BOUND, IN_PROCESS};
 use super::plan::Plan;
 use super::prepare::{Ready, Stage};
 use super::{Options, Progress, Report, analyse, describe};
-use crate::base::clock::{Clock, SECOND};
+use crate::base::clock::{Clock, Nanos, SECOND};
 use crate::base::seed::{Seed, below};
-use crate::engine::{Client, Measured, Moment, TrialPlan, WarmupPlan};
+use crate::engine::{Measured, Moment, TrialPlan, WarmupPlan};
 use crate::model::data::DataSet;
 use crate::model::experiment::{Activity, Experiment, Probe, ProbeKind, Variant, Weighed};
 use crate::model::manifest::{Manifest, PlannedExperiment};
@@ -21,7 +21,7 @@ use crate::model::op::OpKind;
 use crate::model::results::{Floor, HostInfo, Results, RunInfo, SCHEMA};
 use crate::model::target::{ResolvedTarget, StoreConfig};
 use crate::model::topology::Usage;
-use crate::model::trial::{Lag, OpFigures, SeriesPoint, ServerUsage, TrialRecord, Warning};
+use crate::model::trial::{OpFigures, SeriesPoint, ServerUsage, TrialRecord, Warning};
 use crate::model::workload::{Load, Rate, Warmup, Workload};
 use crate::probe::{self, disk};
 use crate::recorder::{self, Recording};
@@ -58,18 +58,29 @@ pub fn run(plan: Plan, options: &Options, report: Report) -> Result<Outcome> {
     let now = jiff::Timestamp::now();
     let id = format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), options.name);
     let dir = RunDir::create(&options.out, &id, clock)?;
-    let trials = plan.experiments.iter().filter(|planned| planned.not_run.is_none()).map(|planned| planned.variants.len() as u64 * u64::from(planned.rounds)).sum();
+    let trials = plan
+        .experiments
+        .iter()
+        .filter(|planned| planned.not_run.is_none())
+        .map(|planned| planned.variants.len() as u64 * u64::from(planned.rounds))
+        .sum();
     report(Progress::Started { path: dir.path().to_owned(), trials });
     let (client_cores, server_cores) = probe::split_cores();
     let data_root = dir.path().join("data");
     std::fs::create_dir_all(&data_root).with_context(|| format!("{} could not be made", data_root.display()))?;
-    let host = HostInfo { client_cores: client_cores.clone(), server_cores: server_cores.clone(), ..probe::host(&data_root) };
+    let host = HostInfo {
+        client_cores: client_cores.clone(),
+        server_cores: server_cores.clone(),
+        cgroup: topology::cgroup_kind().to_string(),
+        ..probe::host(&data_root)
+    };
     let mut warnings = vec![Warning::new(
         "loopback",
         "client and servers talk over loopback: a network adds its round trip to every figure of latency, and hides small differences",
     )];
     if client_cores.iter().any(|core| server_cores.contains(core)) {
-        warnings.push(Warning::new("shared_cores", "client and servers share their cores; give the machine two or more to keep them apart"));
+        warnings
+            .push(Warning::new("shared_cores", "client and servers share their cores; give the machine two or more to keep them apart"));
     }
     let manifest = Manifest {
         schema: SCHEMA,
@@ -86,7 +97,11 @@ pub fn run(plan: Plan, options: &Options, report: Report) -> Result<Outcome> {
         profile: options.profile,
         host,
         limits: vec![
-            format!("a warm-up ends after {} s at most, that of a JVM after {} s", options.profile.warmup_limit().as_secs_f64(), options.profile.jvm_warmup_limit().as_secs()),
+            format!(
+                "a warm-up ends after {} s at most, that of a JVM after {} s",
+                options.profile.warmup_limit().as_secs_f64(),
+                options.profile.jvm_warmup_limit().as_secs()
+            ),
             "an operation ends as timeout after the workload's deadline".to_owned(),
         ],
         stores: Vec::new(),
@@ -95,7 +110,8 @@ pub fn run(plan: Plan, options: &Options, report: Report) -> Result<Outcome> {
         experiments: plan.experiments,
     };
     dir.write_manifest(&manifest)?;
-    let local = LocalOptions { run_dir: dir.path().to_owned(), data_root: data_root.clone(), cores: Some(server_cores), keep_data: options.keep };
+    let local =
+        LocalOptions { run_dir: dir.path().to_owned(), data_root: data_root.clone(), cores: Some(server_cores), keep_data: options.keep };
     let cores: Vec<Option<u32>> = client_cores.into_iter().map(Some).collect();
     let stage = Stage::new(local, cores, options.cancel.clone(), clock)?;
     let mut run = Run { options, dir, manifest, stage, files: HashMap::new(), clock };
@@ -155,13 +171,23 @@ impl Run<'_> {
         Ok(failures)
     }
 
+    /// The wall time of a reading of the clock.
+    fn wall(&self, at: Nanos) -> SystemTime {
+        SystemTime::now() - Duration::from_nanos(self.clock.now().saturating_sub(at))
+    }
+
     fn seed(&self, label: &str, round: u32) -> Seed {
         Seed(self.options.seed).derive(label).index(u64::from(round))
     }
 
     /// The harness alone, on `null`: what it costs, and how late it is.
     fn floor(&mut self) -> Result<Floor> {
-        let data = DataSet { table: "null".to_owned(), rows: 100_000, schema: Default::default(), value: crate::model::workload::ValueSize::Fixed(100) };
+        let data = DataSet {
+            table: "null".to_owned(),
+            rows: 100_000,
+            schema: Default::default(),
+            value: crate::model::workload::ValueSize::Fixed(100),
+        };
         let resolved = ResolvedTarget::Store(StoreConfig {
             store: "null".to_owned(),
             endpoints: Vec::new(),
@@ -171,7 +197,7 @@ impl Run<'_> {
             deadline: Duration::from_secs(10),
         });
         let mut workload = floor_workload();
-        let client = self.stage.client(&resolved, 16)?;
+        let mut client = self.stage.client(&resolved, 16)?;
         let plan = |workload: &Workload, rate| TrialPlan {
             workload: workload.clone(),
             rate_per_s: rate,
@@ -207,7 +233,12 @@ impl Run<'_> {
             }
             if !own(plan) {
                 // Its trials are an earlier rule's: only the names of its nodes are to be told.
-                let source = self.manifest.experiments.iter().flat_map(|planned| &planned.variants).find(|other| other.trials_dir == plan.trials_dir);
+                let source = self
+                    .manifest
+                    .experiments
+                    .iter()
+                    .flat_map(|planned| &planned.variants)
+                    .find(|other| other.trials_dir == plan.trials_dir);
                 let nodes = source.map_or(Vec::new(), |source| source.nodes.clone());
                 self.manifest.experiments[index].variants[position].nodes = nodes;
                 continue;
@@ -289,7 +320,8 @@ impl Run<'_> {
             let Some(measured) = measured else { return Ok(()) };
             let capacity = throughput(&measured);
             let steady = measured.steady_rate_per_s.max(capacity);
-            self.dir.event("warm", &format!("{label}: {:.1} s, steady: {}, {steady:.0}/s", measured.warmup_ns as f64 / 1e9, measured.steady));
+            self.dir
+                .event("warm", &format!("{label}: {:.1} s, steady: {}, {steady:.0}/s", measured.warmup_ns as f64 / 1e9, measured.steady));
             self.manifest.experiments[index].variants[position].steady_rate_per_s = Some(steady);
             self.manifest.experiments[index].variants[position].nodes.clone_from(&ready.nodes);
             if relative {
@@ -314,11 +346,15 @@ impl Run<'_> {
             return Ok(());
         }
         let limit = self.options.profile.jvm_warmup_limit();
-        report(Progress::Step(format!("warming up {} under load, {} s at most: a JVM compiles while it serves", ready.jvm.join(", "), limit.as_secs())));
+        report(Progress::Step(format!(
+            "warming up {} under load, {} s at most: a JVM compiles while it serves",
+            ready.jvm.join(", "),
+            limit.as_secs()
+        )));
         let mut workload = variant.workload.clone();
         workload.mix = vec![(OpKind::Read, 1.0), (OpKind::Update, 1.0)];
         workload.load = Load::Closed { sessions: 32 };
-        let client = self.stage.client(&ready.resolved, 32)?;
+        let mut client = self.stage.client(&ready.resolved, 32)?;
         let plan = TrialPlan {
             workload,
             rate_per_s: None,
@@ -345,7 +381,15 @@ impl Run<'_> {
         seed: Seed,
         observer: &mut dyn FnMut(Moment),
     ) -> Result<Option<Measured>> {
-        let plan = TrialPlan { workload, rate_per_s, warmup, duration, seed, first_insert_key: ready.next_key, cancel: self.options.cancel.clone() };
+        let plan = TrialPlan {
+            workload,
+            rate_per_s,
+            warmup,
+            duration,
+            seed,
+            first_insert_key: ready.next_key,
+            cancel: self.options.cancel.clone(),
+        };
         let measured = ready.client.run(&plan, observer)?;
         ready.next_key += measured.inserted;
         Ok((!measured.cancelled).then_some(measured))
@@ -356,18 +400,20 @@ impl Run<'_> {
         // The seed names the rule and the round, not the variant: variants of a round draw the same keys.
         let seed = self.seed(rule, round);
         let nodes = ready.nodes.clone();
-        let read = |stage: &Stage| -> Vec<Usage> { nodes.iter().map(|name| stage.node(name).map_or(Usage::default(), topology::Node::cpu)).collect() };
+        let read = |stage: &Stage| -> Vec<Usage> {
+            nodes.iter().map(|name| stage.node(name).map_or(Usage::default(), topology::Node::cpu)).collect()
+        };
         let (mut before, mut after) = (Vec::new(), Vec::new());
         let (mut process_before, mut process_after) = (0, 0);
         let warmup = WarmupPlan::Fixed(self.options.profile.settle());
         let measured = self.measure(ready, variant.workload.clone(), rate, warmup, duration, seed, &mut |moment| match moment {
             Moment::MeasuredStarts => {
                 before = read(&self.stage);
-                process_before = probe::process_cpu_ns();
+                process_before = process_cpu_ns();
             }
             Moment::MeasuredEnds => {
                 after = read(&self.stage);
-                process_after = probe::process_cpu_ns();
+                process_after = process_cpu_ns();
             }
         })?;
         let Some(measured) = measured else { return Ok(None) };
@@ -384,13 +430,13 @@ impl Run<'_> {
             let cpu_ns = process_after.saturating_sub(process_before).saturating_sub(measured.client_cpu_ns);
             servers.push(ServerUsage { node: IN_PROCESS.to_owned(), cpu_ns, ..ServerUsage::default() });
         }
-        let mut record = record(&measured, round, seed);
+        let mut record = record(&measured, round, seed)?;
         record.started_ns = self.dir.since_start(measured.started);
         record.sessions = variant.workload.load.sessions();
         record.asked_per_s = rate;
         record.servers = servers;
         judge_trial(&mut record, variant, ready.in_process);
-        let logs = measured.recording.logs(record.started_ns);
+        let logs = measured.recording.logs(self.wall(measured.started))?;
         Ok(Some(Trial { record, series: measured.recording.series.clone(), logs }))
     }
 
@@ -398,7 +444,7 @@ impl Run<'_> {
         if !self.files.contains_key(&probe.file) {
             report(Progress::Step(format!("writing {} MiB of random bytes to probe the disk with", probe.file >> 20)));
             let directory = self.dir.path().join("data");
-            let file = disk::PreparedFile::prepare(&directory, probe.file, Seed(self.options.seed), &self.options.cancel)?;
+            let file = disk::prepare(&directory, probe.file, Seed(self.options.seed), &mut |_| {}, &self.options.cancel)?;
             self.files.insert(probe.file, file);
         }
         Ok(())
@@ -407,12 +453,13 @@ impl Run<'_> {
     fn probe_trial(&mut self, variant: &Variant, probe: Probe, round: u32) -> Result<Trial> {
         let duration = self.options.duration.or(variant.workload.duration).unwrap_or(self.options.profile.trial());
         let seed = self.seed(&variant.name, round);
-        let file = self.files.get_mut(&probe.file).context("the probe's file was not prepared")?;
+        let file = self.files.get(&probe.file).context("the probe's file was not prepared")?;
         let started = self.clock.now();
-        let cpu = probe::process_cpu_ns();
+        let cpu = process_cpu_ns();
         let outcome = disk::run(&probe, file, duration, seed, self.clock, &self.options.cancel)?;
-        let kind = if matches!(probe.kind, ProbeKind::DiskRandomRead | ProbeKind::DiskSequentialRead) { OpKind::Read } else { OpKind::Update };
-        let recording = Recording::of_one(kind, outcome.requests, outcome.duration_ns);
+        let kind =
+            if matches!(probe.kind, ProbeKind::DiskRandomRead | ProbeKind::DiskSequentialRead) { OpKind::Read } else { OpKind::Update };
+        let recording = Recording::of_probe(kind, &outcome.requests, outcome.duration_ns)?;
         let latency = recording.by_op.get(&kind).map(|op| recorder::latency(&op.response)).unwrap_or_default();
         let seconds = outcome.duration_ns.max(1) as f64 / 1e9;
         let mut record = TrialRecord {
@@ -428,21 +475,24 @@ impl Run<'_> {
             response_ns: latency,
             service_ns: latency,
             by_op: [(kind.to_string(), OpFigures { ops: outcome.ops, response_ns: latency, service_ns: latency })].into(),
-            client_cpu_ns: probe::process_cpu_ns().saturating_sub(cpu),
+            client_cpu_ns: process_cpu_ns().saturating_sub(cpu),
             client_threads: 1,
             figures: [("bandwidth".to_owned(), outcome.bytes as f64 / seconds)].into(),
             valid: outcome.ops > 0,
             ..TrialRecord::default()
         };
-        match outcome.device_bytes {
+        match outcome.device_bytes_moved {
             Some(moved) if moved < outcome.bytes / 2 => {
                 record.valid = false;
                 record.invalid_why = Some(format!("the device moved {moved} bytes for {} asked: a cache answered", outcome.bytes));
             }
             Some(_) => {}
-            None => record.warnings.push(Warning::new("device_unknown", "the device's own counters could not be read, so a cache below the file system would not be noticed")),
+            None => record.warnings.push(Warning::new(
+                "device_unknown",
+                "the device's own counters could not be read, so a cache below the file system would not be noticed",
+            )),
         }
-        let logs = recording.logs(record.started_ns);
+        let logs = recording.logs(self.wall(started))?;
         Ok(Trial { record, series: Vec::new(), logs })
     }
 
@@ -456,7 +506,8 @@ impl Run<'_> {
             Weighed::Memory => self.stage.fresh(target, &resolved, round)?,
             Weighed::Disk => (resolved, None),
         };
-        let node = fresh.as_ref().and_then(|cluster| cluster.nodes.first()).or_else(|| nodes.first().and_then(|name| self.stage.node(name)));
+        let node =
+            fresh.as_ref().and_then(|cluster| cluster.nodes.first()).or_else(|| nodes.first().and_then(|name| self.stage.node(name)));
         let data = DataSet { table: format!("{}_{round}", data.table), ..data };
         let mut points = Vec::new();
         self.stage.with_store(&resolved, async |store| {
@@ -526,51 +577,48 @@ fn floor_workload() -> Workload {
     }
 }
 
-fn throughput(measured: &Measured) -> f64 {
-    let ok: u64 = measured.recording.by_op.values().map(|op| op.outcomes[0]).sum();
-    ok as f64 * SECOND as f64 / measured.duration_ns.max(1) as f64
+/// CPU time of the whole process in ns.
+fn process_cpu_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as u64 * SECOND + time.tv_nsec as u64
 }
 
-fn record(measured: &Measured, round: u32, seed: Seed) -> TrialRecord {
+fn throughput(measured: &Measured) -> f64 {
+    measured.recording.ops() as f64 * SECOND as f64 / measured.duration_ns.max(1) as f64
+}
+
+fn record(measured: &Measured, round: u32, seed: Seed) -> Result<TrialRecord> {
     let recording = &measured.recording;
-    let mut all = (recorder::histogram(), recorder::histogram());
-    let mut errors: BTreeMap<String, u64> = BTreeMap::new();
-    let mut by_op = BTreeMap::new();
-    for (kind, op) in &recording.by_op {
-        // Same precision and growing range: adding cannot fail.
-        let _ = all.0.add(&op.response);
-        let _ = all.1.add(&op.service);
-        for outcome in crate::model::op::Outcome::ALL.into_iter().skip(1) {
-            let count = op.outcomes[outcome.index()];
-            if count > 0 {
-                *errors.entry(outcome.name().to_owned()).or_default() += count;
-            }
-        }
-        let (response_ns, service_ns) = (recorder::latency(&op.response), recorder::latency(&op.service));
-        by_op.insert(kind.to_string(), OpFigures { ops: op.outcomes[0], response_ns, service_ns });
-    }
-    let lag = &recording.lag;
-    TrialRecord {
+    let by_op: BTreeMap<String, OpFigures> = recording
+        .by_op
+        .iter()
+        .map(|(kind, op)| {
+            let (response_ns, service_ns) = (recorder::latency(&op.response), recorder::latency(&op.service));
+            (kind.to_string(), OpFigures { ops: op.outcomes[0], response_ns, service_ns })
+        })
+        .collect();
+    let all = recording.total()?;
+    Ok(TrialRecord {
         round,
         seed: seed.0,
         duration_ns: measured.duration_ns,
         warmup_ns: measured.warmup_ns,
         offered: measured.offered,
         issued: measured.issued,
-        ops: by_op.values().map(|op| op.ops).sum(),
-        errors,
+        ops: recording.ops(),
+        errors: recording.errors(),
         error_texts: measured.error_texts.clone(),
         throughput_per_s: throughput(measured),
-        response_ns: recorder::latency(&all.0),
-        service_ns: recorder::latency(&all.1),
-        issue_lag_ns: Lag { p50: lag.value_at_quantile(0.5), p99: lag.value_at_quantile(0.99), max: lag.max() },
+        response_ns: recorder::latency(&all.response),
+        service_ns: recorder::latency(&all.service),
+        issue_lag_ns: recorder::lag(&recording.lag),
         by_op,
         client_cpu_ns: measured.client_cpu_ns,
         client_threads: measured.client_threads,
         counters: measured.counters.clone(),
         valid: true,
         ..TrialRecord::default()
-    }
+    })
 }
 
 /// The harness judges itself: a trial in which it was the bottleneck says nothing of the store.
@@ -596,7 +644,10 @@ fn judge_trial(record: &mut TrialRecord, variant: &Variant, in_process: bool) {
     match variant.workload.load {
         Load::Closed { .. } => {
             if busy > CLIENT_BOUND && !in_process {
-                let text = format!("the client used {:.0} % of its CPU: throughput and latency are the client's, not the store's; CPU per operation is still the server's", busy * 100.0);
+                let text = format!(
+                    "the client used {:.0} % of its CPU: throughput and latency are the client's, not the store's; CPU per operation is still the server's",
+                    busy * 100.0
+                );
                 record.warnings.push(Warning::new("client_bound", text));
             }
         }
