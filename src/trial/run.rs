@@ -355,17 +355,32 @@ impl Run<'_> {
         workload.mix = vec![(OpKind::Read, 1.0), (OpKind::Update, 1.0)];
         workload.load = Load::Closed { sessions: 32 };
         let mut client = self.stage.client(&ready.resolved, 32)?;
-        let plan = TrialPlan {
-            workload,
-            rate_per_s: None,
-            warmup: WarmupPlan::Steady { limit, min: limit / 2 },
-            duration: Duration::from_millis(200),
-            seed: self.seed("jvm", 0),
-            first_insert_key: ready.data.rows,
-            cancel: self.options.cancel.clone(),
-        };
-        let measured = client.run(&plan, &mut |_| {})?;
-        self.dir.event("warm", &format!("{}: {:.1} s, steady: {}", ready.jvm.join(", "), measured.warmup_ns as f64 / 1e9, measured.steady));
+        let started = self.clock.now();
+        let mut rates: Vec<f64> = Vec::new();
+        while self.clock.now() - started < limit.as_nanos() as Nanos && !self.cancelled() && !jvm_is_warm(&rates) {
+            let plan = TrialPlan {
+                workload: workload.clone(),
+                rate_per_s: None,
+                warmup: WarmupPlan::Fixed(Duration::from_millis(100)),
+                duration: JVM_WINDOW,
+                seed: self.seed("jvm", rates.len() as u32),
+                first_insert_key: ready.data.rows,
+                cancel: self.options.cancel.clone(),
+            };
+            rates.push(throughput(&client.run(&plan, &mut |_| {})?));
+        }
+        let text: Vec<String> = rates.iter().map(|rate| format!("{rate:.0}")).collect();
+        let seconds = (self.clock.now() - started) as f64 / 1e9;
+        let steady = jvm_is_warm(&rates);
+        self.dir
+            .event("warm", &format!("{}: {seconds:.1} s, steady: {steady}, operations a second: {}", ready.jvm.join(", "), text.join(" ")));
+        if !steady && !self.cancelled() {
+            let text = format!(
+                "{} was still getting faster when its warm-up ended after {seconds:.0} s: its figures are a lower bound; use --profile standard",
+                ready.jvm.join(", ")
+            );
+            self.manifest.warnings.push(Warning::new("jvm_not_warm", text));
+        }
         self.stage.warm.extend(ready.jvm.clone());
         Ok(())
     }
@@ -555,6 +570,16 @@ impl Run<'_> {
         };
         Ok((Trial { record, series: Vec::new(), logs: Vec::new() }, nodes))
     }
+}
+
+/// Length of one window of a JVM's warm-up. Its compiler works in bursts of seconds, so shorter windows agree by chance.
+const JVM_WINDOW: Duration = Duration::from_millis(3_900);
+
+/// Whether the last three windows agree within a tenth, and the last is no faster than the first of them by a twentieth.
+fn jvm_is_warm(rates: &[f64]) -> bool {
+    let [.., first, second, third] = rates else { return false };
+    let (least, most) = (first.min(*second).min(*third), first.max(*second).max(*third));
+    rates.len() >= 5 && most <= 1.1 * least && *third <= 1.05 * first
 }
 
 struct Trial {
