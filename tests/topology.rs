@@ -1,10 +1,5 @@
 //! The local provider with real servers. A test whose server is not installed says so and passes.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    clippy::unwrap_used,
-    reason = "tests start helpers, and may panic"
-)]
+#![expect(clippy::disallowed_methods, clippy::print_stderr, clippy::unwrap_used, reason = "tests start helpers, and may panic")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
