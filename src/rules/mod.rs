@@ -1,8 +1,9 @@
 //! Rules: from the figures of rounds to a verdict.
 //!
-//! `confirmed` only if the whole 95 % interval meets the criterion, `refuted` only if the whole interval misses it, else `inconclusive`; with
-//! fewer than [`MIN_ROUNDS`] valid rounds nothing is decided. A rule that lies exactly on its threshold is thus confirmed in 2.5 % of
-//! experiments at most, and refuted in 2.5 % at most; every kind of criterion keeps to that, and the tests show it by simulation.
+//! `confirmed` only if the whole 95 % interval meets the criterion, `refuted` only if the whole interval misses it, else
+//! `inconclusive`; with fewer than [`MIN_ROUNDS`] valid rounds nothing is decided. A rule that lies exactly on its threshold is thus
+//! confirmed in 2.5 % of experiments at most, and refuted in 2.5 % at most. Every kind of criterion keeps to that, those with
+//! several questions too; the tests show it by simulation.
 //!
 //! This module judges, and writes the sentence that says why. It computes no interval itself (`stats` does), and knows no rule by name.
 

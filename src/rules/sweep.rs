@@ -55,10 +55,10 @@ impl Change {
 
 /// A figure along a parameter, last point against first, and every point against the one before it.
 ///
-/// - Confirmed: the 95 % interval of the ends lies wholly on the right side of 1, and that of no step lies wholly on the wrong side. A step may
-///   be flat; one that surely goes back forbids the word.
-/// - Refuted: the interval of a step, or of the ends, lies wholly on the wrong side. All these questions share the 2.5 % that a one-sided
-///   question has (Bonferroni: each gets an equal part), for among many equal points one step or the other goes astray by chance.
+/// - Confirmed: the 95 % interval of the ends lies wholly on the right side of 1, and that of no step lies wholly on the wrong side.
+///   A step may be flat; one that goes back forbids the word.
+/// - Refuted: the interval of a step, or of the ends, lies wholly on the wrong side. All these questions share the 2.5 % that a
+///   one-sided question has (Bonferroni: each gets an equal part), for among many equal points some step goes astray by chance.
 /// - Else inconclusive. Equal points are thus confirmed in at most 2.5 % of experiments, refuted in at most 2.5 %.
 pub fn monotonic(of: Metric, points: &[SweepPoint], direction: Direction, figures: Figures) -> Result<Judged, String> {
     let names: Vec<&str> = points.iter().map(|point| point.variant.as_str()).collect();
@@ -150,8 +150,8 @@ fn leader(gap: &Interval) -> Leader {
 /// - Refuted: the same one is surely the higher at every point; again all must hold. What happens between the points is not seen.
 /// - Else inconclusive.
 ///
-/// The estimate is where they change places: found in every round by interpolation ([`stats::crossing`]), then the level over rounds, within
-/// the range of the parameter. It is given if they surely change places, or do so in every round.
+/// The estimate is where they change places: found in every round by interpolation ([`stats::crossing`]), then the level over
+/// rounds, within the range of the parameter. It is given if they surely change places, or do so in every round.
 pub fn crossover(of: Metric, over: &str, sides: [(&String, &Vec<SweepPoint>); 2], figures: Figures) -> Result<Judged, String> {
     let [(first_name, first), (second_name, second)] = sides;
     if first.len() != second.len() || first.len() < 2 {

@@ -1,9 +1,9 @@
-//! Intervals over rounds. The unit is the round, which holds one trial of each variant: trials of one round meet the same machine in the same
-//! mood, so their ratio is formed within the round, and what drifts from round to round falls out of it.
+//! Intervals over rounds. The unit is the round, which holds one trial of each variant: trials of one round meet the same
+//! machine in the same mood, so their ratio is formed within the round, and what drifts from round to round falls out of it.
 //!
-//! Latencies and rates scatter by factors, not by sums, so means and intervals are those of the logarithms: the point is the geometric mean, the
-//! interval is Student's t (Student 1908, "The probable error of a mean"). It covers the truth as often as it says if the logarithms are
-//! about normal and the rounds independent; the tests of this module and of `rules` show the rates by simulation.
+//! Latencies and rates scatter by factors, not by sums, so means and intervals are those of the logarithms: the point is the
+//! geometric mean, the interval is Student's t (Student 1908, "The probable error of a mean"). It covers the truth as often as it
+//! says if the logarithms are about normal and the rounds independent; the tests here and in `rules` show the rates by simulation.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -92,8 +92,8 @@ pub fn level(values: &[f64]) -> Option<Interval> {
     mean(values)
 }
 
-/// Paired ratio over rounds, `a[i] / b[i]`, with its 95 % interval. `None` with fewer than two pairs, with lists of different lengths, or with
-/// a value that is not positive and finite.
+/// Paired ratio over rounds, `a[i] / b[i]`, with its 95 % interval. `None` with fewer than two pairs, with lists of different
+/// lengths, or with a value that is not positive and finite.
 pub fn ratio(a: &[f64], b: &[f64]) -> Option<Interval> {
     ratio_at(a, b, CONFIDENCE)
 }
@@ -108,9 +108,9 @@ pub fn ratio_at(a: &[f64], b: &[f64], confidence: f64) -> Option<Interval> {
     of_logarithms(&logs, confidence)
 }
 
-/// Where two curves over ascending `x` change places, in one round: the zero of the log-ratio, interpolated in log `x` if all `x` are positive
-/// (two power laws cross exactly there), else in `x`. If noise makes them change places several times, it is the middle one; if the same curve
-/// leads at both ends, they have not changed places, and it is `None`. Figures must be positive.
+/// Where two curves over ascending `x` change places, in one round: the zero of the log-ratio, interpolated in log `x` if all `x`
+/// are positive (two power laws cross exactly there), else in `x`. If noise makes them change places several times, it is the
+/// middle one; if the same curve leads at both ends, they have not changed places, and it is `None`. Figures must be positive.
 pub fn crossing(x: &[f64], first: &[f64], second: &[f64]) -> Option<f64> {
     let logarithmic = x.iter().all(|x| *x > 0.0);
     let scale = |x: f64| if logarithmic { x.ln() } else { x };
