@@ -1,4 +1,4 @@
-//! One contract for all stores, on real servers, and for cache-aside in front of one. A test whose server is not installed says so and passes.
+//! One contract for all stores, on real servers, and for cache-aside in front of one. A test whose server is not installed fails, and says how to get it.
 #![expect(clippy::print_stderr, clippy::unwrap_used, reason = "tests say what they skip and may panic")]
 
 use std::cell::Cell;
@@ -47,8 +47,7 @@ fn traits(name: &str) -> Traits {
 
 fn up(product: Product, settings: &[(&str, &str)], dir: &Path) -> Option<Cluster> {
     if let Found::Missing { how } = topology::find(product) {
-        eprintln!("skipped without {product}: {how}");
-        return None;
+        panic!("{product} is missing: {how}");
     }
     let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let node = NodeSpec { name: "main".to_owned(), product, settings, cpu_quota: None, memory_bytes: 1 << 30 };

@@ -3,7 +3,7 @@
     clippy::disallowed_methods,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests start helpers, say what they skip and may panic"
+    reason = "tests start helpers, and may panic"
 )]
 
 use std::collections::BTreeMap;
@@ -37,13 +37,12 @@ fn up(topology: &Topology, dir: &Path) -> Result<Cluster, TopologyError> {
     topology::up(topology, "test", &options(dir), &GO)
 }
 
-/// Whether the servers of a test are here; the test passes without them.
+/// Whether the servers of a test are here; a test without them fails, and says how to get them.
 fn have(products: &[Product]) -> bool {
     products.iter().all(|product| match topology::find(*product) {
         Found::Available { .. } => true,
         Found::Missing { how } => {
-            eprintln!("skipped without {product}: {how}");
-            false
+            panic!("{product} is missing: {how}");
         }
     })
 }
