@@ -94,7 +94,7 @@ fn variant_row(variant: &VariantResult) -> Vec<String> {
     let errors = sum(text::errors);
     // Memory and disk are states, not sums: as the last valid trial left them.
     let last = |part: fn(&crate::model::trial::ServerUsage) -> u64| {
-        valid().last().and_then(|record| positive(record.servers.iter().map(part).sum()))
+        valid().next_back().and_then(|record| positive(record.servers.iter().map(part).sum()))
     };
     let [p50, p99, p999] = latency(&variant.response_ns);
     let (all, good) = (variant.trials.len(), valid().count());
