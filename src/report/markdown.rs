@@ -61,7 +61,7 @@ fn head(out: &mut String, results: &Results) {
     }
     let _ = writeln!(out, "```sh\n{}\n```\n", run.command);
     let counts = text::counts(results).into_iter().map(|count| format!("{} {} {}", count.mark, count.count, count.word));
-    let _ = writeln!(out, "{}\n", counts.collect::<Vec<_>>().join(" · "));
+    let _ = writeln!(out, "{}\n", counts.collect::<Vec<_>>().join(", "));
     if run.partial {
         let _ = writeln!(out, "> **Interrupted:** {}\n", super::PARTIAL);
     }
