@@ -324,7 +324,7 @@ fn store_rules() -> Vec<RuleResult> {
         rule(
             "sql-extreme",
             "A rule whose title is far longer than any table on a narrow screen could ever hold in a single line of text",
-            "Extreme figures and <script>alert('markup')</script> & long_names_without_a_blank_that_could_break_a_line are shown all the same",
+            "Extreme figures, <script>alert('markup')</script> & long_names_without_a_blank_that_could_break_a_line are shown",
             vec![
                 ratio(
                     "smallest",

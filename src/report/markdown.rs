@@ -8,18 +8,23 @@ use super::{Charts, HOW};
 use crate::model::criterion::Verdict;
 use crate::model::results::{Results, RuleResult};
 
-/// Text that no Markdown reader takes for markup.
+/// Text that no Markdown reader takes for markup, but for code between back-ticks.
 fn plain(text: &str) -> String {
+    let paired = text.matches('`').count().is_multiple_of(2);
+    let mut code = false;
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        match c {
-            '\n' | '\r' => out.push(' '),
-            '|' | '*' | '_' | '`' | '[' | ']' | '<' | '>' | '#' | '\\' | '~' => {
-                out.push('\\');
-                out.push(c);
-            }
-            _ => out.push(c),
+        code ^= c == '`' && paired;
+        let markup = match c {
+            '|' => true,
+            '`' => !paired,
+            '*' | '_' | '[' | ']' | '<' | '>' | '#' | '\\' | '~' => !code,
+            _ => false,
+        };
+        if markup {
+            out.push('\\');
         }
+        out.push(if matches!(c, '\n' | '\r') { ' ' } else { c });
     }
     out
 }
@@ -55,8 +60,8 @@ fn head(out: &mut String, results: &Results) {
         let _ = writeln!(out, "{}.\n", plain(&products.join(", ")));
     }
     let _ = writeln!(out, "```sh\n{}\n```\n", run.command);
-    let counts = text::counts(results).map(|(verdict, count)| format!("{} {count} {}", verdict.mark(), text::word(verdict)));
-    let _ = writeln!(out, "{}\n", counts.join(" · "));
+    let counts = text::counts(results).into_iter().map(|count| format!("{} {} {}", count.mark, count.count, count.word));
+    let _ = writeln!(out, "{}\n", counts.collect::<Vec<_>>().join(", "));
     if run.partial {
         let _ = writeln!(out, "> **Interrupted:** {}\n", super::PARTIAL);
     }
@@ -172,4 +177,16 @@ pub fn write(results: &Results, charts: &[Charts]) -> String {
     out.truncate(out.trim_end().len());
     out.push('\n');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_is_escaped_and_code_is_kept() {
+        assert_eq!(plain("a|b <x> _y_"), "a\\|b \\<x\\> \\_y\\_");
+        assert_eq!(plain("run `ballpark_x <y>` now"), "run `ballpark_x <y>` now");
+        assert_eq!(plain("one ` only"), "one \\` only");
+    }
 }

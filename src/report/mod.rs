@@ -19,9 +19,10 @@ use charts::Chart;
 use charts::canvas::DrawError;
 
 /// How verdicts are made, in three sentences.
-const HOW: &str = "Every variant runs once in each round, in changing order; rounds are the unit, so that what drifts touches all variants alike. \
-    An interval is the 95 % interval (Student's t) of the logarithms of the rounds' figures, for a ratio of those of the paired ratios. \
-    A rule is confirmed only if the whole interval meets what the rule says, refuted only if the whole interval misses it, and inconclusive otherwise.";
+const HOW: &str = "Every variant runs once in each round, in changing order; rounds are the unit, so that what drifts touches all \
+    variants alike. An interval is the 95 % interval (Student's t) of the logarithms of the rounds' figures, for a ratio of those of \
+    the paired ratios. A rule is confirmed only if the whole interval meets what the rule says, refuted only if the whole interval \
+    misses it, and inconclusive otherwise or with fewer than five valid rounds.";
 
 /// What is said of a run that was interrupted.
 const PARTIAL: &str = "this run was interrupted, trials are missing, and verdicts rest on what was finished.";

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::charts::canvas::{color_rules, variables};
+use super::charts::canvas::{color_rules, escape, variables};
 use super::charts::picture;
 use super::table::{self, Table};
 use super::{Charts, HOW, PARTIAL, ReportError, text};
@@ -66,6 +66,7 @@ struct Card<'a> {
     meaning: String,
     reading: String,
     because: String,
+    confounders: Vec<String>,
     warnings: Vec<String>,
     chart: &'a str,
     percentiles: &'a str,
@@ -87,6 +88,25 @@ struct Node<'a> {
     store: &'a StoreInfo,
 }
 
+/// Text as markup: what stands between back-ticks is code, and an interval is not broken at its dash.
+fn prose(text: &str) -> String {
+    let parts = text.split('`').count();
+    let mut out = String::new();
+    for (index, part) in text.split('`').enumerate() {
+        match (index % 2 == 1, index + 1 < parts) {
+            (true, true) => out.push_str(&format!("<code>{}</code>", escape(part))),
+            // A back-tick without a partner is one.
+            (true, false) => out.push_str(&format!("`{}", escape(part))),
+            (false, _) => out.push_str(&escape(part).replace('–', "\u{2060}–\u{2060}")),
+        }
+    }
+    out
+}
+
+fn rule_class(rule: &RuleResult) -> &'static str {
+    if text::compares(rule) { "compared" } else { class(rule.verdict) }
+}
+
 const fn class(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Confirmed => "confirmed",
@@ -97,7 +117,7 @@ const fn class(verdict: Verdict) -> &'static str {
 }
 
 fn sentences<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
-    texts.map(|text| text::sentence(text)).collect()
+    texts.map(|text| prose(&text::sentence(text))).collect()
 }
 
 fn group<'a>(name: &'a str, rules: &[&'a RuleResult]) -> Group<'a> {
@@ -107,11 +127,11 @@ fn group<'a>(name: &'a str, rules: &[&'a RuleResult]) -> Group<'a> {
         let (mark, word) = text::mark_and_word(rule);
         Row {
             rule,
-            class: class(rule.verdict),
+            class: rule_class(rule),
             order: Verdict::ALL.iter().position(|verdict| *verdict == rule.verdict).unwrap_or(0),
             mark,
             word,
-            measured: headline.map_or_else(String::new, |judgement| text::measured(&judgement.criterion.test, judgement.estimate)),
+            measured: headline.map_or_else(String::new, |judgement| prose(&text::measured(&judgement.criterion.test, judgement.estimate))),
             asked: headline.map_or_else(String::new, text::asked),
             picture: headline.and_then(|judgement| picture::picture(judgement, reach)).unwrap_or_default(),
         }
@@ -129,15 +149,16 @@ fn card<'a>(rule: &'a RuleResult, charts: &'a Charts, results: &'a Results) -> C
     let used = |store: &&StoreInfo| rule.variants.iter().any(|variant| variant.nodes.contains(&store.node));
     Card {
         rule,
-        class: class(rule.verdict),
+        class: rule_class(rule),
         mark,
         word,
         sections: super::sections(rule).unwrap_or_default(),
-        claim: text::sentence(&rule.claim),
-        why: text::stopped(&rule.why),
-        meaning: text::sentence(&rule.meaning),
-        reading: if rule.verdict == Verdict::Refuted { text::sentence(&rule.if_refuted) } else { String::new() },
-        because: text::sentence(&rule.because),
+        claim: prose(&text::sentence(&rule.claim)),
+        why: prose(&text::stopped(&rule.why)),
+        meaning: prose(&text::sentence(&rule.meaning)),
+        reading: if rule.verdict == Verdict::Refuted { prose(&text::sentence(&rule.if_refuted)) } else { String::new() },
+        because: prose(&text::sentence(&rule.because)),
+        confounders: rule.confounders.iter().map(|text| prose(text)).collect(),
         warnings: sentences(rule.warnings.iter().map(|warning| &warning.text)),
         chart: inline(&charts.answer),
         percentiles: inline(&charts.percentiles),
@@ -154,7 +175,8 @@ fn card<'a>(rule: &'a RuleResult, charts: &'a Charts, results: &'a Results) -> C
 fn style() -> String {
     let (light, dark) = (variables(false), variables(true));
     format!(
-        ":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n@media print{{:root{{{light}--ink:#000000;--muted:#333333;}}}}\n{}\n{}",
+        ":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n\
+         @media print{{:root{{{light}--ink:#000000;--muted:#333333;}}}}\n{}\n{}",
         color_rules(".chart "),
         include_str!("templates/style.css"),
     )
@@ -162,8 +184,12 @@ fn style() -> String {
 
 /// The file. `charts` are those of the rules, in their order.
 pub fn write(results: &Results, charts: &[Charts]) -> Result<String, ReportError> {
-    let count =
-        |(verdict, count): (Verdict, usize)| Count { class: class(verdict), mark: verdict.mark(), word: text::word(verdict), count };
+    let count = |text::Count { verdict, mark, word, count }| Count {
+        class: if word == text::word(verdict) { class(verdict) } else { "compared" },
+        mark,
+        word,
+        count,
+    };
     let page = Page {
         results,
         style: style(),
@@ -173,7 +199,7 @@ pub fn write(results: &Results, charts: &[Charts]) -> Result<String, ReportError
         memory: text::memory(results.host.memory_bytes),
         rule_count: text::plural(results.rules.len(), "rule"),
         products: super::products(results),
-        counts: text::counts(results).map(count).into(),
+        counts: text::counts(results).into_iter().map(count).collect(),
         partial: results.run.partial.then(|| text::sentence(PARTIAL)),
         notes: sentences(results.warnings.iter().map(|warning| &warning.text)),
         groups: text::groups(results).iter().map(|(name, rules)| group(name, rules)).collect(),
@@ -184,4 +210,16 @@ pub fn write(results: &Results, charts: &[Charts]) -> Result<String, ReportError
         nodes: results.stores.iter().map(|store| Node { store }).collect(),
     };
     Ok(page.render()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prose_is_escaped_and_knows_code() {
+        assert_eq!(prose("a < b: `x & y`."), "a &lt; b: <code>x &amp; y</code>.");
+        assert_eq!(prose("one ` only <"), "one ` only &lt;");
+        assert_eq!(prose("1–2"), "1\u{2060}–\u{2060}2");
+    }
 }

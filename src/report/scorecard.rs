@@ -73,8 +73,10 @@ impl<'a> Row<'a> {
         let headline = text::headline(rule);
         Self {
             rule,
-            measured: headline.map_or_else(String::new, |judgement| text::measured(&judgement.criterion.test, judgement.estimate)),
-            asked: headline.map_or_else(String::new, text::asked),
+            measured: headline.map_or_else(String::new, |judgement| {
+                text::bare(&text::measured(&judgement.criterion.test, judgement.estimate)).to_owned()
+            }),
+            asked: headline.map_or_else(String::new, text::asked_briefly),
         }
     }
 
@@ -90,8 +92,11 @@ fn column<'a>(texts: impl Iterator<Item = &'a String>, most: usize) -> usize {
 
 fn one_line(rows: &[Row], width: usize, pen: &Pen, out: &mut Vec<String>) {
     let measured = column(rows.iter().map(|row| &row.measured), width * 36 / 100);
-    let asked = column(rows.iter().map(|row| &row.asked), width * 28 / 100);
-    let title = column(rows.iter().map(|row| &row.rule.title), width.saturating_sub(VERDICT + measured + asked + 3 * GAP));
+    // Titles come first; what the rule says gets up to a quarter of the line.
+    let rest = width.saturating_sub(VERDICT + measured + 3 * GAP);
+    let (titles, asks) = (rows.iter().map(|row| &row.rule.title), rows.iter().map(|row| &row.asked));
+    let title = column(titles, rest.saturating_sub(column(asks.clone(), width / 4)));
+    let asked = column(asks, rest.saturating_sub(title));
     let gap = " ".repeat(GAP);
     let head = [cell("verdict", VERDICT), cell("rule", title), cell("measured, 95 % interval", measured), cell("the rule says", asked)];
     out.push(pen.paint(DIM, head.join(&gap).trim_end()));
@@ -156,7 +161,7 @@ pub fn scorecard(results: &Results, width: usize, color: bool) -> String {
     }
     not_run(results, width, &pen, &mut out);
     out.push(String::new());
-    let counts = text::counts(results).map(|(verdict, count)| format!("{count} {}", text::word(verdict)));
+    let counts = text::counts(results).into_iter().map(|count| format!("{} {}", count.count, count.word)).collect::<Vec<_>>();
     out.extend(wrap(&format!("{}: {}", text::plural(results.rules.len(), "rule"), counts.join(", ")), width));
     out.push(String::new());
     out.join("\n")

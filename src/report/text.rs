@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use crate::base::units::{Elapsed, Unit, show, show_interval, significant};
+use crate::base::units::{Elapsed, Unit, prefix, show, show_interval, significant};
 use crate::model::criterion::{Criterion, Test, Verdict};
 use crate::model::results::{Estimate, Judgement, Results, RuleResult, VariantResult};
 use crate::model::trial::TrialRecord;
+
+const END_TO_END: &str = " end to end";
 
 /// Stands where there is no figure.
 pub const NOTHING: &str = "–";
@@ -20,10 +22,12 @@ pub const fn word(verdict: Verdict) -> &'static str {
 
 /// Mark and word of a rule's verdict. A rule without a criterion is not one that failed to run: it only compares.
 pub fn mark_and_word(rule: &RuleResult) -> (&'static str, &'static str) {
-    if rule.judgements.is_empty() && rule.variants.iter().any(|variant| !variant.trials.is_empty()) {
-        return ("·", "compared");
-    }
-    (rule.verdict.mark(), word(rule.verdict))
+    if compares(rule) { ("·", "compared") } else { (rule.verdict.mark(), word(rule.verdict)) }
+}
+
+/// Whether a rule states no criterion and was measured all the same.
+pub fn compares(rule: &RuleResult) -> bool {
+    rule.judgements.is_empty() && rule.variants.iter().any(|variant| !variant.trials.is_empty())
 }
 
 /// The unit in which a test is judged.
@@ -53,6 +57,28 @@ pub fn asked(judgement: &Judgement) -> String {
     }
 }
 
+/// The same in as few words as a terminal has room for.
+pub fn asked_briefly(judgement: &Judgement) -> String {
+    let number = |value: f64, unit: Unit, scale: f64| {
+        let text = significant(value / scale, if unit == Unit::Ratio && value < 1.0 { 2 } else { 3 });
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    };
+    match &judgement.criterion.test {
+        Test::Ballpark { of, value, factor, .. } => {
+            let (scale, name) = prefix(*value, of.unit());
+            format!("{} {name}", number(*value, of.unit(), scale)).trim_end().to_owned() + &format!(" × or ÷ {}", significant(*factor, 2))
+        }
+        Test::Range { of, low, high, .. } => {
+            let ((scale, name), (high_scale, high_name)) = (prefix(*low, of.unit()), prefix(*high, of.unit()));
+            let (low, high) = (number(*low, of.unit(), scale), number(*high, of.unit(), high_scale));
+            let between = if name == high_name { "–".to_owned() } else { format!(" {name} – ") };
+            format!("{low}{between}{high} {high_name}").trim_end().to_owned()
+        }
+        Test::Crossover { .. } => "they cross".to_owned(),
+        Test::Ratio { .. } | Test::Monotonic { .. } => asked(judgement),
+    }
+}
+
 /// A swept parameter in words.
 pub fn parameter(path: &str) -> String {
     match path {
@@ -74,7 +100,7 @@ pub fn measured(test: &Test, estimate: Option<Estimate>) -> String {
     let Some(Estimate { value, low, high, unit }) = estimate else { return NOTHING.to_owned() };
     let figure = show_interval(value, low, high, unit);
     match test {
-        Test::Monotonic { .. } => format!("{figure} from end to end"),
+        Test::Monotonic { .. } => format!("{figure}{END_TO_END}"),
         Test::Crossover { .. } => format!("cross at {figure}"),
         _ => figure,
     }
@@ -95,9 +121,28 @@ pub fn title(variant: &VariantResult) -> String {
     if variant.title.is_empty() { variant.name.clone() } else { variant.title.clone() }
 }
 
-/// Number of rules by verdict, in the order of [`Verdict::ALL`].
-pub fn counts(results: &Results) -> [(Verdict, usize); 4] {
-    Verdict::ALL.map(|verdict| (verdict, results.rules.iter().filter(|rule| rule.verdict == verdict).count()))
+/// How many rules came out how.
+#[derive(Debug, Clone, Copy)]
+pub struct Count {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Its mark.
+    pub mark: &'static str,
+    /// Its word.
+    pub word: &'static str,
+    /// How many.
+    pub count: usize,
+}
+
+/// Number of rules by verdict, in the order of [`Verdict::ALL`]; then those that only compare, if there are any.
+pub fn counts(results: &Results) -> Vec<Count> {
+    let judged = Verdict::ALL.map(|verdict| {
+        let count = results.rules.iter().filter(|rule| rule.verdict == verdict && !compares(rule)).count();
+        Count { verdict, mark: verdict.mark(), word: word(verdict), count }
+    });
+    let count = results.rules.iter().filter(|rule| compares(rule)).count();
+    let compared = Count { verdict: Verdict::NotRun, mark: "·", word: "compared", count };
+    judged.into_iter().chain((count > 0).then_some(compared)).collect()
 }
 
 /// Groups in the order in which they first appear, each with its rules.
@@ -171,6 +216,11 @@ pub fn cores(list: &[u32]) -> String {
     }
     let texts: Vec<String> = ranges.iter().map(|(a, b)| if a == b { a.to_string() } else { format!("{a}–{b}") }).collect();
     if texts.is_empty() { NOTHING.to_owned() } else { texts.join(", ") }
+}
+
+/// The figure without what is said of it, for narrow places.
+pub fn bare(measured: &str) -> &str {
+    measured.strip_suffix(END_TO_END).unwrap_or(measured)
 }
 
 /// `text` with a full stop.

@@ -1,7 +1,7 @@
 //! Axes: from figures to pixels, with ticks that are round, few enough, and never overlap.
 
 use super::canvas::text_width;
-use crate::base::units::{Unit, prefix, show, significant};
+use crate::base::units::{Unit, prefix, significant};
 
 /// Least room between two labels of ticks, in pixels.
 const GAP_PX: f64 = 14.0;
@@ -112,7 +112,8 @@ impl Axis {
     /// The text of a tick.
     fn label(&self, value: f64) -> String {
         match self.unit {
-            None => plain(value),
+            None if self.at.is_empty() => plain(value),
+            None => exact(value),
             Some(unit) if self.one_unit() => plain(value / prefix(self.middle(), unit).0),
             Some(Unit::Ratio) => format!("{} ×", plain(value)),
             Some(unit) => {
@@ -216,15 +217,14 @@ pub fn plain(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    // Percentiles near 100 need every digit.
-    let digits = if (99.0..100.0).contains(&value) { 6 } else { 3 };
-    let text = significant(value, digits);
+    let text = significant(value, 3);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// A figure of a parameter, for prose: `0.95`, `4 096`.
-pub fn parameter(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e5 { format!("{value:.0}") } else { show(value, Unit::Count) }
+/// A number with every digit that it was written with.
+pub fn exact(value: f64) -> String {
+    let text = significant(value, value.abs().max(1.0).log10() as usize + 7);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -263,6 +263,11 @@ mod tests {
         assert!((nine(99.0) - nine(90.0) - (nine(99.9) - nine(99.0))).abs() < 1e-9);
         let labels: Vec<String> = axis.ticks(500.0, true).into_iter().map(|tick| tick.label).collect();
         assert_eq!(labels, ["0", "50", "90", "99", "99.9", "99.99"]);
+    }
+
+    #[test]
+    fn a_parameter_is_written_as_it_was_set() {
+        assert_eq!([0.99, 0.5, 4096.0, 65_536.0, 99.99, 0.0].map(exact), ["0.99", "0.5", "4096", "65\u{202f}536", "99.99", "0"]);
     }
 
     #[test]

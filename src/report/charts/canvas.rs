@@ -206,12 +206,15 @@ pub fn wrap(body: &str, width: f64, height: f64, attributes: &str, head: &str) -
 fn tidy(svg: &str) -> String {
     let dashed = format!("stroke-width=\"{DASHED_UNITS}\"");
     let dashes = format!("{dashed} stroke-dasharray=\"56 40\"");
+    let (_, paper, _) = COLORS[Role::Paper.index()];
+    let halo = format!(" stroke=\"#{paper:06X}\" stroke-width=\"40\" stroke-linejoin=\"round\" paint-order=\"stroke\"");
     let mut out = String::with_capacity(svg.len());
     for line in svg.lines().filter(|line| !line.starts_with("<svg") && !line.starts_with("</svg")) {
         let line = line
             .replace(" opacity=\"1\"", "")
             .replace(" text-anchor=\"start\"", "")
             .replace(" font-family=\"body\"", "")
+            .replace(" font-family=\"halo\"", &halo)
             .replace(" stroke=\"none\"", "")
             .replace(&dashed, &dashes);
         out.push_str(&line);
@@ -261,6 +264,16 @@ impl Canvas<'_> {
 
     /// Text whose middle line is at `at`.
     pub fn text(&mut self, text: &str, at: (f64, f64), anchor: Anchor, role: Role) -> Result<(), DrawError> {
+        self.text_in("body", text, at, anchor, role)
+    }
+
+    /// The same with a rim in the colour of the ground, for text that may lie on lines.
+    pub fn text_on_lines(&mut self, text: &str, at: (f64, f64), anchor: Anchor, role: Role) -> Result<(), DrawError> {
+        self.text_in("halo", text, at, anchor, role)
+    }
+
+    // The name of the typeface tells [`tidy`] what to make of the text.
+    fn text_in(&mut self, typeface: &str, text: &str, at: (f64, f64), anchor: Anchor, role: Role) -> Result<(), DrawError> {
         let across = match anchor {
             Anchor::Start => HPos::Left,
             Anchor::Middle => HPos::Center,
@@ -268,7 +281,7 @@ impl Canvas<'_> {
         };
         let color = role.color();
         let style =
-            TextStyle::from(("body", FONT_PX * UNITS * PLOTTERS_FONT).into_font()).color(&color).pos(Pos::new(across, VPos::Center));
+            TextStyle::from((typeface, FONT_PX * UNITS * PLOTTERS_FONT).into_font()).color(&color).pos(Pos::new(across, VPos::Center));
         self.backend.draw_text(text, &style, (unit(at.0), unit(at.1))).map_err(DrawError::new)
     }
 
@@ -293,12 +306,12 @@ pub fn text_width(text: &str) -> f64 {
     let em: f64 = text
         .chars()
         .map(|c| match c {
-            'i' | 'j' | 'l' | 't' | 'f' | 'r' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '(' | ')' | '[' | ']' | '/' | '!' => 0.37,
-            ' ' | '\u{202f}' => 0.31,
-            'm' | 'w' | 'M' | 'W' | '%' | '@' => 0.92,
-            'A'..='Z' => 0.70,
+            'i' | 'j' | 'l' | 't' | 'f' | 'r' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '(' | ')' | '[' | ']' | '/' | '!' => 0.39,
+            ' ' | '\u{202f}' => 0.33,
+            'm' | 'w' | 'M' | 'W' | '%' | '@' => 0.96,
+            'A'..='Z' => 0.72,
             c if (c as u32) > 0x2E7F => 1.05,
-            _ => 0.60,
+            _ => 0.64,
         })
         .sum();
     em * FONT_PX

@@ -1,6 +1,6 @@
 //! Charts over a parameter: one curve that must rise or fall, and two that must cross.
 
-use super::axis::{Axis, parameter, plain};
+use super::axis::{Axis, exact, plain};
 use super::canvas::{Role, Stroke};
 use super::legend::Mark;
 use super::lines::{Line, Lines, Note, Point, Span};
@@ -78,7 +78,7 @@ fn point(curve: &CurvePoint, name: &str, labelled: bool) -> Point {
         x: curve.x,
         y: estimate.value,
         interval: Some((estimate.low, estimate.high)),
-        tip: Some(format!("{name}{}: {figure}", parameter(curve.x))),
+        tip: Some(format!("{name}{}: {figure}", exact(curve.x))),
         label: labelled.then(|| show(estimate.value, estimate.unit)),
     }
 }
@@ -104,7 +104,7 @@ fn steps(chart: &mut Lines, judgement: &Judgement, curve: &Curve) {
     for end in &curve.points {
         chart.lines.push(Line { name: None, points: vec![point(end, "", true)], stroke: Stroke::solid(color, 2.0), marked: true });
     }
-    chart.legend.push((Mark::Interval(color), "mean of rounds with 95 % interval".to_owned()));
+    chart.legend.push((Mark::Interval(color), "estimate with 95 % interval".to_owned()));
     let has = |wanted: Verdict| judgement.evidence.steps.iter().any(|step| step.verdict == wanted);
     if has(Verdict::Inconclusive) {
         chart.legend.push((Mark::Line(Stroke::dashed(color)), "step that is not clear".to_owned()));
@@ -123,7 +123,7 @@ fn crossing(chart: &mut Lines, judgement: &Judgement) {
         let points = curve.points.iter().map(|end| point(end, &curve.name, false)).collect();
         chart.lines.push(Line { name: Some(curve.name.clone()), points, stroke: Stroke::solid(Role::Series(index), 2.0), marked: true });
     }
-    chart.legend.push((Mark::Interval(Role::Muted), "mean of rounds with 95 % interval".to_owned()));
+    chart.legend.push((Mark::Interval(Role::Muted), "estimate with 95 % interval".to_owned()));
     if let Some(at) = judgement.estimate {
         let label = format!("cross at {} ({}–{})", plain(at.value), plain(at.low), plain(at.high));
         let role = if judgement.verdict == Verdict::Confirmed { Role::Confirms } else { Role::Warmup };

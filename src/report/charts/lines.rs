@@ -1,11 +1,12 @@
-//! The chart of lines over an axis, with bands, intervals, direct labels and marked regions. Curves, percentiles and time are drawn with it.
+//! The chart of lines over an axis, with bands, intervals, direct labels and marked regions. Curves, percentiles and time are drawn
+//! with it.
 
 use super::WIDE_FROM;
 use super::axis::{Axis, Tick};
 use super::canvas::{Anchor, Canvas, DrawError, LINE_PX, Role, Stroke, break_lines, fit, text_width};
 use super::legend::{self, Entry, Mark};
 
-const END_LABEL_PX: f64 = 176.0;
+const END_LABEL_PX: f64 = 190.0;
 const TOP_PX: f64 = 8.0;
 
 /// A point with its interval and what is said of it.
@@ -106,13 +107,17 @@ impl Lines {
         self.lines.iter().filter(|line| !line.points.is_empty()).filter_map(|line| Some((line, line.name.as_deref()?)))
     }
 
-    // Names stand at the ends of lines where there is room for them, else in the legend.
+    fn widest_name(&self) -> f64 {
+        self.named().map(|(_, name)| text_width(name)).fold(0.0, f64::max)
+    }
+
+    // Names stand at the ends of lines where there is room for all of them in full, else in the legend.
     fn end_labels(&self, width: f64) -> bool {
-        width >= WIDE_FROM && self.named().count() > 0
+        width >= WIDE_FROM && (1.0..=END_LABEL_PX).contains(&self.widest_name())
     }
 
     fn entries(&self, width: f64) -> Vec<Entry> {
-        let names = self.named().map(|(line, name)| (Mark::Line(line.stroke), name.to_owned()));
+        let names = self.named().map(|(line, name)| (Mark::Line(line.stroke.faint(1.0)), name.to_owned()));
         let names: Vec<Entry> = if self.end_labels(width) { Vec::new() } else { names.collect() };
         names.into_iter().chain(self.legend.iter().cloned()).collect()
     }
@@ -125,8 +130,7 @@ impl Lines {
     fn frame(&self, width: f64, top: f64) -> Frame {
         let ticks = self.y.ticks(self.plot, false);
         let left = ticks.iter().map(|tick| text_width(&tick.label)).fold(0.0, f64::max) + 10.0;
-        let widest = self.named().map(|(_, name)| text_width(name)).fold(0.0, f64::max);
-        let right = if self.end_labels(width) { widest.min(END_LABEL_PX) + 26.0 } else { 14.0 };
+        let right = if self.end_labels(width) { self.widest_name() + 26.0 } else { 14.0 };
         let top = top
             + self.head(width).len() as f64 * LINE_PX
             + TOP_PX
@@ -159,7 +163,7 @@ impl Lines {
             let (x, y) = frame.at(self, note.at.0, note.at.1);
             let half = text_width(&note.text) / 2.0;
             let x = x.clamp(frame.left + half, (width - half).max(frame.left + half));
-            canvas.text(&note.text, (x, (y + 16.0).min(frame.bottom - 8.0)), Anchor::Middle, note.role)?;
+            canvas.text_on_lines(&note.text, (x, (y + 16.0).min(frame.bottom - 8.0)), Anchor::Middle, note.role)?;
         }
         if self.end_labels(width) {
             self.paint_end_labels(canvas, &frame)?;
@@ -237,7 +241,12 @@ impl Lines {
     // Above the interval; left out where two would overlap.
     fn paint_point_labels(&self, canvas: &mut Canvas, frame: &Frame) -> Result<(), DrawError> {
         let mut taken: Vec<(f64, f64, f64)> = Vec::new();
-        for point in self.lines.iter().flat_map(|line| &line.points) {
+        // The ends first: they say how far it goes.
+        let mut points: Vec<&Point> = self.lines.iter().flat_map(|line| &line.points).filter(|point| point.label.is_some()).collect();
+        points.reverse();
+        let first = points.pop();
+        points.splice(1.min(points.len())..1.min(points.len()), first);
+        for point in points {
             let Some(label) = &point.label else { continue };
             let half = text_width(label) / 2.0;
             let (x, top) = frame.at(self, point.x, point.interval.map_or(point.y, |interval| interval.1.max(point.y)));
@@ -247,7 +256,7 @@ impl Lines {
                 .iter()
                 .all(|(other, other_y, other_half)| (x - other).abs() >= half + other_half + 6.0 || (y - other_y).abs() >= 15.0);
             if free {
-                canvas.text(label, (x, y), Anchor::Middle, Role::Ink)?;
+                canvas.text_on_lines(label, (x, y), Anchor::Middle, Role::Ink)?;
                 taken.push((x, y, half));
             }
         }
@@ -268,7 +277,7 @@ impl Lines {
         for ((x, y, role, name), place) in ends.into_iter().zip(places) {
             canvas.path(&[(x + 2.0, y), (frame.right + 4.0, place), (frame.right + 12.0, place)], Stroke::solid(role, 1.2).faint(0.7))?;
             canvas.dot((frame.right + 13.0, place), 3.5, role, 1.0)?;
-            canvas.text(&fit(name, END_LABEL_PX), (frame.right + 21.0, place), Anchor::Start, Role::Ink)?;
+            canvas.text(name, (frame.right + 21.0, place), Anchor::Start, Role::Ink)?;
         }
         Ok(())
     }

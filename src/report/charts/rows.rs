@@ -9,10 +9,13 @@ use crate::model::criterion::{Bound, Test};
 use crate::model::results::{Estimate, Judgement};
 use crate::report::text;
 
-const STRIP_PX: f64 = 54.0;
-const GAP_PX: f64 = 10.0;
+/// A row: its figure in words, and below it the band with interval and rounds.
+const STRIP_PX: f64 = VALUE_PX + 36.0;
+const VALUE_PX: f64 = 18.0;
+const GAP_PX: f64 = 8.0;
 const SIDE_PX: f64 = 8.0;
 const LABEL_PX: f64 = 172.0;
+const STATED: Stroke = Stroke::solid(Role::Muted, 1.2);
 /// Beyond this factor of the value, an interval leaves the chart: an arrow says so.
 const REACH: f64 = 1e3;
 
@@ -65,6 +68,13 @@ impl<'a> Rows<'a> {
             legend.push((Mark::Round(Role::Series(0)), "a round".to_owned()));
         }
         legend.push((Mark::Region(Role::Confirms), "confirms".to_owned()));
+        match judgements[0].criterion.test {
+            Test::Ratio { .. } => legend.push((Mark::Line(STATED), "no difference".to_owned())),
+            _ if judgements.iter().any(|judgement| stated(&judgement.criterion.test).is_some()) => {
+                legend.push((Mark::Line(STATED), "the rule's number".to_owned()));
+            }
+            _ => {}
+        }
         Some(Self { judgements, axis, title, legend })
     }
 
@@ -85,8 +95,13 @@ impl<'a> Rows<'a> {
         }
     }
 
+    // A label above a row must not seem to belong to the row before.
+    fn gap(&self, width: f64) -> f64 {
+        if self.beside(width) { GAP_PX } else { 1.75 * GAP_PX }
+    }
+
     fn row_height(&self, width: f64) -> f64 {
-        self.label_height(width) + STRIP_PX + GAP_PX
+        self.label_height(width) + STRIP_PX + self.gap(width)
     }
 
     fn title_lines(&self, width: f64) -> Vec<String> {
@@ -99,7 +114,7 @@ impl Rows<'_> {
     pub fn height(&self, width: f64) -> f64 {
         let rows = self.judgements.len() as f64 * self.row_height(width);
         let title = self.title_lines(width).len() as f64 * LINE_PX;
-        rows + LINE_PX + 4.0 + title + 6.0 + legend::height(&self.legend, width - self.left(width))
+        rows + LINE_PX + 4.0 + title + 6.0 + legend::height(&self.legend, width)
     }
 
     /// Draws it from `top` on.
@@ -114,12 +129,12 @@ impl Rows<'_> {
             let strip = y + self.label_height(width);
             paint_region(canvas, &judgement.criterion.test, &x, (left, right), strip)?;
             for tick in &ticks {
-                canvas.line((x(tick.value), strip), (x(tick.value), strip + STRIP_PX), Stroke::solid(Role::Grid, 1.0))?;
+                canvas.line((x(tick.value), strip + VALUE_PX), (x(tick.value), strip + STRIP_PX), Stroke::solid(Role::Grid, 1.0))?;
             }
             self.paint_strip(canvas, judgement, &x, (left, right), strip)?;
             y += self.row_height(width);
         }
-        y -= GAP_PX - 4.0;
+        y -= self.gap(width) - 4.0;
         for tick in &ticks {
             canvas.line((x(tick.value), y - 4.0), (x(tick.value), y), Stroke::solid(Role::Muted, 1.0))?;
             let half = text_width(&tick.label) / 2.0;
@@ -131,7 +146,7 @@ impl Rows<'_> {
             canvas.text(&line, (left, y + LINE_PX / 2.0), Anchor::Start, Role::Ink)?;
             y += LINE_PX;
         }
-        legend::paint(canvas, &self.legend, (left, y + 6.0), width - left)
+        legend::paint(canvas, &self.legend, (0.0, y + 6.0), width)
     }
 
     fn label(&self, canvas: &mut Canvas, judgement: &Judgement, top: f64) -> Result<(), DrawError> {
@@ -150,12 +165,12 @@ impl Rows<'_> {
         }
         if width >= WIDE_FROM {
             let asked = fit(&asked, width * 0.5);
-            let room = width - 2.0 * SIDE_PX - text_width(&asked) - 20.0;
-            canvas.text(&fit(&name, room), (SIDE_PX, top + LINE_PX / 2.0), Anchor::Start, Role::Ink)?;
-            return canvas.text(&asked, (width - SIDE_PX, top + LINE_PX / 2.0), Anchor::End, Role::Muted);
+            let room = width - text_width(&asked) - 20.0;
+            canvas.text(&fit(&name, room), (0.0, top + LINE_PX / 2.0), Anchor::Start, Role::Ink)?;
+            return canvas.text(&asked, (width, top + LINE_PX / 2.0), Anchor::End, Role::Muted);
         }
-        canvas.text(&fit(&name, width - 2.0 * SIDE_PX), (SIDE_PX, top + LINE_PX / 2.0), Anchor::Start, Role::Ink)?;
-        canvas.text(&fit(&asked, width - 2.0 * SIDE_PX), (SIDE_PX, top + 1.5 * LINE_PX), Anchor::Start, Role::Muted)
+        canvas.text(&fit(&name, width), (0.0, top + LINE_PX / 2.0), Anchor::Start, Role::Ink)?;
+        canvas.text(&fit(&asked, width), (0.0, top + 1.5 * LINE_PX), Anchor::Start, Role::Muted)
     }
 
     fn paint_strip(
@@ -167,11 +182,12 @@ impl Rows<'_> {
         top: f64,
     ) -> Result<(), DrawError> {
         let Some(estimate) = judgement.estimate else {
-            return canvas.text(text::word(judgement.verdict), (left + 6.0, top + STRIP_PX / 2.0), Anchor::Start, Role::Muted);
+            return canvas.text(text::word(judgement.verdict), (left, top + VALUE_PX / 2.0), Anchor::Start, Role::Muted);
         };
-        let (value, interval, rounds) = (top + 11.0, top + 27.0, top + 43.0);
+        let (value, interval, rounds) = (top + VALUE_PX / 2.0, top + VALUE_PX + 11.0, top + VALUE_PX + 25.0);
         for (index, round) in judgement.evidence.rounds.iter().enumerate() {
-            let at = (x(*round), rounds);
+            // Rounds that are alike would hide each other on one line.
+            let at = (x(*round), rounds + [0.0, -3.0, 3.0][index % 3]);
             canvas.dot(at, 3.5, Role::Series(0), 0.6)?;
             canvas.hover(at, &format!("round {}: {}", index + 1, show(*round, estimate.unit)));
         }
@@ -194,14 +210,14 @@ impl Rows<'_> {
 }
 
 fn paint_region(canvas: &mut Canvas, test: &Test, x: &dyn Fn(f64) -> f64, (left, right): (f64, f64), top: f64) -> Result<(), DrawError> {
-    let bottom = top + STRIP_PX;
+    let (top, bottom) = (top + VALUE_PX, top + STRIP_PX);
     let (low, high) = region(test);
     canvas.rect((low.map_or(left, x), top), (high.map_or(right, x), bottom), Role::Confirms, 1.0)?;
     for threshold in [low, high].into_iter().flatten() {
         canvas.line((x(threshold), top), (x(threshold), bottom), Stroke::dashed(Role::Series(2)))?;
     }
     match stated(test) {
-        Some(value) => canvas.line((x(value), top), (x(value), bottom), Stroke::solid(Role::Muted, 1.0)),
+        Some(value) => canvas.line((x(value), top), (x(value), bottom), STATED),
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! The folded charts of a rule: percentile curves on HdrHistogram's axis, and throughput and response times over time.
 
-use super::axis::{Axis, plain};
+use super::axis::{Axis, exact};
 use super::canvas::{Role, SERIES, Stroke};
 use super::curves::{levels, with_unit};
 use super::legend::Mark;
@@ -42,7 +42,7 @@ pub fn percentiles(rule: &RuleResult) -> Vec<Lines> {
         .map(|(index, (base, members))| Lines {
             heading: base.clone(),
             x: Axis::percentiles(last),
-            x_title: "percentile (each nine is as long as the one before)".to_owned(),
+            x_title: "percentile".to_owned(),
             y: y.clone(),
             y_title: with_unit("time of an operation", &y),
             lines: members.iter().enumerate().flat_map(|(place, variant)| percentile_lines(variant, place)).collect(),
@@ -68,10 +68,9 @@ fn percentile_legend(waits: bool) -> Vec<super::legend::Entry> {
 fn percentile_lines(variant: &VariantResult, place: usize) -> Vec<Line> {
     let name = text::title(variant);
     let tip = |point: &PercentilePoint| {
-        TOLD.iter().any(|told| (told - point.percentile).abs() < 0.011).then(|| {
-            let (response, service) = (show(point.response_ns as f64, Unit::Ns), show(point.service_ns as f64, Unit::Ns));
-            format!("{name}, p{}: response {response}, service {service}", plain(point.percentile))
-        })
+        let told = TOLD.into_iter().find(|told| (told - point.percentile).abs() < 0.011)?;
+        let (response, service) = (show(point.response_ns as f64, Unit::Ns), show(point.service_ns as f64, Unit::Ns));
+        Some(format!("{name}, p{}: response {response}, service {service}", exact(told)))
     };
     let line = |time: fn(&PercentilePoint) -> u64| -> Vec<Point> {
         variant.percentiles.iter().map(|point| Point { x: point.percentile, y: time(point) as f64, ..Point::default() }).collect()
@@ -114,7 +113,7 @@ fn over_time(heading: &str, title: &str, x: &Axis, y: Axis, lines: Vec<Line>) ->
     Lines {
         heading: heading.to_owned(),
         x: x.clone(),
-        x_title: "seconds of the measured part; a line is a round".to_owned(),
+        x_title: "seconds (a line is a round)".to_owned(),
         y_title: with_unit(title, &y),
         y,
         lines,
