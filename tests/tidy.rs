@@ -33,7 +33,7 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("clap_complete", &["cli/"]),
     ("indicatif", &["cli/"]),
     // In `trial` only for the CPU time of the process itself.
-    ("rustix", &["topology/", "probe/", "engine/", "cli/", "trial/run.rs"]),
+    ("rustix", &["topology/", "probe/", "engine/", "cli/", "trial/load.rs"]),
 ];
 
 /// What no file may say, each in two halves so that this file does not say it: paths and notes of the machine that it was written on.
@@ -351,7 +351,7 @@ fn what_is_allowed_is_not_found() {
         ("stats/mod.rs", "#[cfg(test)]\nmod tests { use crate::engine::Client; fn f() { {} } }\nuse crate::model;"),
         ("store/redis.rs", "use super::{Store, StoreError}; use super::null;"),
         ("rules/mod.rs", "use crate::stats::{self, Interval};"),
-        ("trial/run.rs", "use crate::{engine, compose, rundir, report};"),
+        ("trial/load.rs", "use crate::{engine, compose, rundir, report};"),
         ("recorder/log.rs", "use crate::{base::{clock, units}, model::op};"),
     ] {
         assert_eq!(check_layers(&source(path, text)), Vec::<String>::new(), "{path}: {text}");

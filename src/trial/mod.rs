@@ -3,9 +3,12 @@
 pub mod analyse;
 mod describe;
 pub mod figures;
+mod load;
 pub mod plan;
 mod prepare;
 mod run;
+mod warm;
+mod weigh;
 
 use std::path::PathBuf;
 use std::sync::Arc;
