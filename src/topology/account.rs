@@ -86,6 +86,24 @@ pub(super) fn disk_bytes(dir: &Path) -> u64 {
     bytes
 }
 
+/// The threads of a process.
+pub fn threads(pid: u32) -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// CPU time in ns of a thread, if it is one of the compilers of HotSpot (`C1 CompilerThre`, `C2 CompilerThre`).
+pub fn compiler_cpu_ns(pid: u32, thread: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat")).ok()?;
+    let (head, fields) = stat.rsplit_once(')')?;
+    let (_, name) = head.split_once('(')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    // utime and stime are fields 14 and 15 of the line, 12 and 13 behind the name.
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    (name.starts_with("C1 Compiler") || name.starts_with("C2 Compiler"))
+        .then_some(ticks * 1_000_000_000 / rustix::param::clock_ticks_per_second())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,6 +18,7 @@ use crate::model::experiment::{Experiment, Variant};
 use crate::model::results::StoreInfo;
 use crate::model::target::{ResolvedTarget, StoreConfig, Target};
 use crate::model::topology::{Product, Topology};
+use crate::probe;
 use crate::store::{self, Store};
 use crate::topology::{self, Cluster, LocalOptions, Node};
 
@@ -32,6 +33,8 @@ pub struct Stage {
     cancel: Arc<AtomicBool>,
     client_cores: Vec<Option<u32>>,
     loaded: HashMap<String, DataSet>,
+    /// Whether servers may use the client's cores too: while data is loaded and compilers work, and never while something is measured.
+    spread: bool,
     directory: PathBuf,
     /// Nodes whose JVM is warm.
     pub warm: Vec<String>,
@@ -64,6 +67,7 @@ impl Stage {
             cancel,
             client_cores,
             loaded: HashMap::new(),
+            spread: false,
             directory,
             warm: Vec::new(),
             stores: Vec::new(),
@@ -74,6 +78,15 @@ impl Stage {
     /// The running node of this name.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.clusters.iter().flat_map(|cluster| &cluster.nodes).find(|node| node.name() == name)
+    }
+
+    /// Lets the servers use all cores, or only their own again.
+    pub fn spread(&mut self, on: bool) {
+        self.spread = on;
+        let cores = if on { probe::allowed_cores() } else { self.options.cores.clone().unwrap_or_default() };
+        if !cores.is_empty() {
+            self.clusters.iter().flat_map(|cluster| &cluster.nodes).for_each(|node| node.set_cores(&cores));
+        }
     }
 
     /// The cluster of a topology, started at its first use and kept for the run: equal topologies are the same servers.
@@ -89,6 +102,7 @@ impl Stage {
             report(Progress::Warning(note.clone()));
         }
         self.clusters.push(cluster);
+        self.spread(self.spread);
         Ok(self.clusters.len() - 1)
     }
 

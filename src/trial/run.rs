@@ -177,6 +177,7 @@ impl Run<'_> {
         let own = |plan: &crate::model::manifest::PlannedVariant| plan.trials_dir == format!("trials/{}/{}", experiment.rule.id, plan.name);
         let mut ready: Vec<Option<Ready>> = Vec::new();
         let mut runs = Vec::new();
+        self.stage.spread(true);
         for (position, (variant, plan)) in experiment.variants.iter().zip(&plans).enumerate() {
             ready.push(None);
             if plan.not_run.is_some() || self.cancelled() {

@@ -60,13 +60,18 @@ impl Run<'_> {
 
     /// Warms every variant up, finds the rate that relative rates refer to, and fills in the plan what is now known.
     pub(super) fn warm_up(&mut self, index: usize, experiment: &Experiment, ready: &mut [Option<Ready>], report: Report) -> Result<()> {
+        for (variant, ready) in experiment.variants.iter().zip(ready.iter_mut()) {
+            if let Some(ready) = ready {
+                self.warm_jvm(variant, ready, report)?;
+            }
+        }
+        self.stage.spread(false);
         let mut slowest = f64::INFINITY;
         for (position, (variant, ready)) in experiment.variants.iter().zip(ready.iter_mut()).enumerate() {
             let Some(ready) = ready else { continue };
             if self.cancelled() {
                 return Ok(());
             }
-            self.warm_jvm(variant, ready, report)?;
             let mut workload = variant.workload.clone();
             let relative = matches!(workload.load, Load::Open { rate: Rate::ShareOfSlowest(_), .. });
             if relative {
@@ -103,7 +108,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A JVM compiles while it serves: each of its nodes gets one long warm-up under load before it is measured for the first time.
+    fn compiler_cpu_ns(&self, nodes: &[String]) -> u64 {
+        nodes.iter().filter_map(|name| self.stage.node(name)).map(crate::topology::Node::compiler_cpu_ns).sum()
+    }
+
+    /// A JVM compiles while it serves: each of its nodes gets one long warm-up under load before it is measured for the first time. It may use
+    /// all cores meanwhile: on one core that is busy serving, its compiler gets so little time that it needs minutes.
     pub(super) fn warm_jvm(&mut self, variant: &Variant, ready: &mut Ready, report: Report) -> Result<()> {
         if ready.jvm.iter().all(|node| self.stage.warm.contains(node)) {
             return Ok(());
@@ -116,27 +126,30 @@ impl Run<'_> {
         )));
         let mut workload = variant.workload.clone();
         workload.mix = vec![(OpKind::Read, 1.0), (OpKind::Update, 1.0)];
-        workload.load = Load::Closed { sessions: 32 };
-        let mut client = self.stage.client(&ready.resolved, 32)?;
+        workload.load = Load::Closed { sessions: JVM_SESSIONS };
+        let mut client = self.stage.client(&ready.resolved, JVM_SESSIONS)?;
         let started = self.clock.now();
-        let mut rates: Vec<f64> = Vec::new();
-        while self.clock.now() - started < limit.as_nanos() as Nanos && !self.cancelled() && !jvm_is_warm(&rates) {
+        let mut windows: Vec<JvmWindow> = Vec::new();
+        while self.clock.now() - started < limit.as_nanos() as Nanos && !self.cancelled() && !jvm_is_warm(&windows) {
             let plan = TrialPlan {
                 workload: workload.clone(),
                 rate_per_s: None,
                 warmup: WarmupPlan::Fixed(Duration::from_millis(100)),
                 duration: JVM_WINDOW,
-                seed: self.seed("jvm", rates.len() as u32),
+                seed: self.seed("jvm", windows.len() as u32),
                 first_insert_key: ready.data.rows,
                 cancel: self.options.cancel.clone(),
             };
-            rates.push(throughput(&client.run(&plan, &mut |_| {})?));
+            let before = self.compiler_cpu_ns(&ready.jvm);
+            let measured = client.run(&plan, &mut |_| {})?;
+            let compiled = self.compiler_cpu_ns(&ready.jvm).saturating_sub(before);
+            windows.push(JvmWindow { rate_per_s: throughput(&measured), compiling: compiled as f64 / measured.duration_ns.max(1) as f64 });
         }
-        let text: Vec<String> = rates.iter().map(|rate| format!("{rate:.0}")).collect();
+        let text: Vec<String> =
+            windows.iter().map(|window| format!("{:.0}/s ({:.0} % compiling)", window.rate_per_s, window.compiling * 100.0)).collect();
         let seconds = (self.clock.now() - started) as f64 / 1e9;
-        let steady = jvm_is_warm(&rates);
-        self.dir
-            .event("warm", &format!("{}: {seconds:.1} s, steady: {steady}, operations a second: {}", ready.jvm.join(", "), text.join(" ")));
+        let steady = jvm_is_warm(&windows);
+        self.dir.event("warm", &format!("{}: {seconds:.1} s, steady: {steady}; {}", ready.jvm.join(", "), text.join(", ")));
         if !steady && !self.cancelled() {
             let text = format!(
                 "{} was still getting faster when its warm-up ended after {seconds:.0} s: its figures are a lower bound; use --profile standard",
@@ -149,14 +162,23 @@ impl Run<'_> {
     }
 }
 
-/// Length of one window of a JVM's warm-up. Its compiler works in bursts of seconds, so shorter windows agree by chance.
-const JVM_WINDOW: Duration = Duration::from_millis(3_900);
+/// Length of one window of a JVM's warm-up. Its compiler works in bursts, so shorter windows agree by chance.
+const JVM_WINDOW: Duration = Duration::from_millis(1_900);
 
-/// Whether the last three windows agree within a tenth, and the last is no faster than the first of them by a twentieth.
-fn jvm_is_warm(rates: &[f64]) -> bool {
-    let [.., first, second, third] = rates else { return false };
-    let (least, most) = (first.min(*second).min(*third), first.max(*second).max(*third));
-    rates.len() >= 5 && most <= 1.1 * least && *third <= 1.05 * first
+/// Few sessions, so that the compiler, which is one thread among those that serve, gets a core of its own.
+const JVM_SESSIONS: u32 = 2;
+
+struct JvmWindow {
+    rate_per_s: f64,
+    /// CPU of the compiler, in cores.
+    compiling: f64,
+}
+
+/// Whether in the last two windows the compiler was nearly idle and the rates agree within a tenth.
+fn jvm_is_warm(windows: &[JvmWindow]) -> bool {
+    let [.., first, second] = windows else { return false };
+    let (least, most) = (first.rate_per_s.min(second.rate_per_s), first.rate_per_s.max(second.rate_per_s));
+    first.compiling.max(second.compiling) < 0.1 && most <= 1.1 * least
 }
 
 fn floor_workload() -> Workload {
@@ -178,10 +200,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_jvm_that_still_gets_faster_is_not_warm() {
-        assert!(!jvm_is_warm(&[10.0, 10.0, 10.0]));
-        assert!(!jvm_is_warm(&[2.0, 4.0, 6.0, 8.0, 10.0]));
-        assert!(!jvm_is_warm(&[2.0, 4.0, 10.0, 10.4, 10.8]));
-        assert!(jvm_is_warm(&[2.0, 6.0, 10.0, 10.4, 9.9]));
+    fn a_jvm_that_still_compiles_or_gets_faster_is_not_warm() {
+        let warm = |windows: &[(f64, f64)]| {
+            let windows: Vec<JvmWindow> = windows.iter().map(|&(rate_per_s, compiling)| JvmWindow { rate_per_s, compiling }).collect();
+            jvm_is_warm(&windows)
+        };
+        assert!(!warm(&[(10.0, 0.0)]));
+        assert!(!warm(&[(10.0, 0.9), (10.0, 0.5)]));
+        assert!(!warm(&[(8.0, 0.05), (10.0, 0.05)]));
+        assert!(warm(&[(2.0, 0.9), (9.7, 0.05), (10.0, 0.05)]));
     }
 }
