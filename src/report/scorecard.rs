@@ -94,19 +94,24 @@ fn one_line(rows: &[Row], width: usize, pen: &Pen, out: &mut Vec<String>) {
     let measured = column(rows.iter().map(|row| &row.measured), width * 36 / 100);
     // Titles come first; what the rule says gets up to a quarter of the line.
     let rest = width.saturating_sub(VERDICT + measured + 3 * GAP);
-    let (titles, asks) = (rows.iter().map(|row| &row.rule.title), rows.iter().map(|row| &row.asked));
-    let title = column(titles, rest.saturating_sub(column(asks.clone(), width / 4)));
+    let asks = rows.iter().map(|row| &row.asked);
+    let room = rest.saturating_sub(column(asks.clone(), width / 4));
+    // A title that is cut says nothing; the id says what to ask `ballpark show` for.
+    let titles_fit = column(rows.iter().map(|row| &row.rule.title), usize::MAX) <= room;
+    let name = |row: &'_ Row| if titles_fit { row.rule.title.clone() } else { row.rule.id.clone() };
+    let names: Vec<String> = rows.iter().map(name).collect();
+    let title = column(names.iter(), room);
     let asked = column(asks, rest.saturating_sub(title));
     let gap = " ".repeat(GAP);
     let head = [cell("verdict", VERDICT), cell("rule", title), cell("measured, 95 % interval", measured), cell("the rule says", asked)];
     out.push(pen.paint(DIM, head.join(&gap).trim_end()));
     let mut group = "";
-    for row in rows {
+    for (row, name) in rows.iter().zip(&names) {
         if row.rule.group != group {
             group = &row.rule.group;
             out.push(pen.paint(BOLD, &cut(group, width)));
         }
-        let cells = [cell(&row.rule.title, title), cell(&row.measured, measured), cell(&row.asked, asked)];
+        let cells = [cell(name, title), cell(&row.measured, measured), cell(&row.asked, asked)];
         out.push(format!("{}{gap}{}", row.verdict(pen), cells.join(&gap).trim_end()));
     }
 }
