@@ -49,11 +49,11 @@ pub fn doctor(json: bool) -> Ended {
     let host = &diagnosis.host;
     let cores = |cores: &[u32]| cores.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     let mut text = String::new();
-    let mut row = |name: &str, value: String| text.push_str(&format!("{name:<16}{value}\n"));
+    let mut row = |name: &str, value: String| text.push_str(&format!("{name:<24}{value}\n"));
     row("cpu", host.cpu.clone());
     row("cores", format!("{} (client {}, servers {})", host.cores, cores(&host.client_cores), cores(&host.server_cores)));
     row("memory", show(host.memory_bytes as f64, Unit::Bytes));
-    row("system", format!("{}, Linux {}", host.os, host.kernel));
+    row("system", format!("{}, {}", host.os, host.kernel));
     row("accounting", if host.cgroup == "none" { "by /proc: no cgroup is writable".to_owned() } else { format!("cgroup {}", host.cgroup) });
     row("disk", host.disk.clone());
     for (name, value) in &host.facts {

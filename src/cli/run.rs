@@ -57,6 +57,13 @@ fn start(targets: &[String], profile: Profile, common: &Common, command: &str, c
     };
     let plan = trial::plan::plan(loaded, &options);
     print_plan(&plan, common.dry_run);
+    if plan.memory_bytes > here.memory_bytes {
+        let (needed, there) = (show(plan.memory_bytes as f64, Unit::Bytes), show(here.memory_bytes as f64, Unit::Bytes));
+        let remedy = "name fewer rules, or leave a store out with --stores";
+        return Err(Failure::input(anyhow!(
+            "the servers of all rules need about {needed} together, and this machine has {there}: {remedy}"
+        )));
+    }
     if common.dry_run {
         return Ok(Code::Ok);
     }
@@ -150,8 +157,8 @@ fn print_plan(plan: &Plan, dry_run: bool) {
         .map(|planned| planned.variants.len() * planned.rounds as usize)
         .sum();
     let head = format!(
-        "{} rules, {trials} trials at most; servers: {}; memory about {}; expected time {}\n",
-        plan.experiments.len(),
+        "{}, {trials} trials at most; servers: {}; memory about {}; expected time {}\n",
+        if plan.experiments.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", plan.experiments.len()) },
         if nodes.is_empty() { "none".to_owned() } else { nodes.join(", ") },
         show(plan.memory_bytes as f64, Unit::Bytes),
         Elapsed(plan.expected),

@@ -8,7 +8,9 @@ use crate::store;
 
 fn count(value: f64) -> String {
     let (scale, name) = crate::base::units::prefix(value, Unit::Count);
-    format!("{} {name}", significant(value / scale, 3)).trim_end().to_owned()
+    let figure = significant(value / scale, 3);
+    let figure = if figure.contains('.') { figure.trim_end_matches('0').trim_end_matches('.') } else { &figure };
+    format!("{figure} {name}").trim_end().to_owned()
 }
 
 fn target_name(target: &Target) -> String {
